@@ -1,0 +1,32 @@
+# The commands people run. CI runs .ci/run, which is `make ci`.
+
+.PHONY: build test race oracle lint fuzz update ci clean
+
+build: ## the static binary, ./mqttriage
+	CGO_ENABLED=0 go build -trimpath -o mqttriage ./cmd/mqttriage
+
+test: ## all tests that need only Go
+	go test ./...
+
+race: ## the same under the race detector
+	go test -race ./...
+
+oracle: ## and those that compare with an installed tshark
+	go test -tags oracle ./...
+
+lint:
+	gofmt -l .
+	go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+fuzz: ## FUZZ=FuzzPcap PKG=./capture/pcapfile make fuzz
+	go test -run '^$$' -fuzz '^$(FUZZ)$$' -fuzztime $(or $(TIME),60s) $(PKG)
+
+update: ## rewrite golden files and case expectations; read the diff
+	go test ./report ./cmd/mqttriage -update
+
+ci:
+	bash .ci/run
+
+clean:
+	rm -f mqttriage
