@@ -1,0 +1,154 @@
+package analyze
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"github.com/mqttriage/mqttriage/decode"
+	"github.com/mqttriage/mqttriage/decode/mqtt"
+)
+
+// Options says what is known before the analysis.
+type Options struct {
+	// Ports are further ports that belong to brokers, beside 1883 and 8883.
+	Ports []uint16
+}
+
+// Analyzer keeps the sessions of any number of captures and finds what went
+// wrong in them.
+type Analyzer struct {
+	opts        Options
+	connections int
+	// sessions holds every connection that is or may turn out to be a session.
+	sessions []*decode.Session
+	// waiting counts, by endpoint, the connections kept that showed no MQTT.
+	waiting map[netip.AddrPort]int
+}
+
+// maxWaiting bounds how many connections without MQTT are kept an endpoint, in
+// case it turns out to be a broker: enough for every finding's evidence, few
+// enough for a capture full of web traffic.
+const maxWaiting = 4096
+
+// New returns an empty analyzer.
+func New(opts Options) *Analyzer {
+	return &Analyzer{opts: opts, waiting: map[netip.AddrPort]int{}}
+}
+
+// Add takes one connection's session.
+func (a *Analyzer) Add(s *decode.Session) {
+	a.connections++
+	a.keep(s)
+}
+
+func (a *Analyzer) keep(s *decode.Session) {
+	if !s.MQTT && !decode.IsBrokerPort(s.Broker.Port(), a.opts.Ports) {
+		if a.waiting[s.Broker] >= maxWaiting {
+			return
+		}
+		a.waiting[s.Broker]++
+	}
+	a.sessions = append(a.sessions, s)
+}
+
+// Merge adds all that b has taken, as if it had been added here.
+func (a *Analyzer) Merge(b *Analyzer) {
+	a.connections += b.connections
+	for _, s := range b.sessions {
+		a.keep(s)
+	}
+}
+
+// Findings runs every rule over the sessions so far: most severe first, then
+// by the number of sessions; the same for the same sessions in any order.
+func (a *Analyzer) Findings() []Finding {
+	ix := a.index()
+	var found []Finding
+	for _, b := range ix.brokers {
+		for _, r := range rules {
+			found = append(found, r.find(b)...)
+		}
+	}
+	slices.SortStableFunc(found, func(x, y Finding) int {
+		return cmp.Or(
+			cmp.Compare(y.Severity, x.Severity),
+			cmp.Compare(rank(x.Symptom), rank(y.Symptom)),
+			cmp.Compare(y.Sessions, x.Sessions),
+			x.First.Compare(y.First),
+		)
+	})
+	return found
+}
+
+// Sessions returns the connections that count as sessions, in order of time.
+func (a *Analyzer) Sessions() []*decode.Session { return a.index().sessions }
+
+// Totals counts the sessions.
+type Totals struct {
+	Connections, Sessions, Accepted, Rejected, Unanswered, Refused, TLSFailed, NotMQTT, Unknown int
+	// ClientIDs counts different non-empty client IDs, Clients different
+	// client addresses, Brokers different endpoints.
+	ClientIDs, Clients, Brokers int
+	// ConnackMedianMS and ConnackMaxMS are the times from CONNECT to CONNACK
+	// in milliseconds, over the accepted sessions; 0 without one.
+	ConnackMedianMS, ConnackMaxMS float64
+	Codes                         []CodeCount
+}
+
+// CodeCount counts one CONNACK code other than 0.
+type CodeCount struct {
+	// Version is the MQTT version of the CONNECT, "" where it is not known.
+	Version string
+	Code    byte
+	Name    string
+	Count   int
+}
+
+// Totals counts the sessions so far.
+func (a *Analyzer) Totals() Totals {
+	ix := a.index()
+	t := Totals{Connections: a.connections - ix.folded, Sessions: len(ix.sessions), Brokers: len(ix.brokers)}
+	ids, clients := map[string]bool{}, map[netip.Addr]bool{}
+	codes := map[CodeCount]int{}
+	var latencies []float64
+	for _, s := range ix.sessions {
+		clients[s.Client.Addr()] = true
+		if s.Connect != nil && s.Connect.ClientID != "" {
+			ids[s.Connect.ClientID] = true
+		}
+		switch s.Outcome {
+		case decode.Accepted:
+			t.Accepted++
+			if s.ConnectAt.Seen() {
+				latencies = append(latencies, ms(s.ConnackAt.Sub(s.ConnectAt)))
+			}
+		case decode.Rejected:
+			t.Rejected++
+			code := s.Connack.Code
+			codes[CodeCount{Version: s.Version().String(), Code: code, Name: mqtt.CodeName(s.CodeVersion(), code)}]++
+		case decode.Unanswered:
+			t.Unanswered++
+		case decode.Refused:
+			t.Refused++
+		case decode.TLSFailed:
+			t.TLSFailed++
+		case decode.NotMQTT:
+			t.NotMQTT++
+		default:
+			t.Unknown++
+		}
+	}
+	t.ClientIDs, t.Clients = len(ids), len(clients)
+	if len(latencies) > 0 {
+		t.ConnackMedianMS, t.ConnackMaxMS = median(latencies), slices.Max(latencies)
+	}
+	for c, n := range codes {
+		c.Count = n
+		t.Codes = append(t.Codes, c)
+	}
+	slices.SortFunc(t.Codes, func(x, y CodeCount) int {
+		return cmp.Or(cmp.Compare(y.Count, x.Count), cmp.Compare(x.Code, y.Code), cmp.Compare(x.Version, y.Version))
+	})
+	return t
+}

@@ -1,0 +1,232 @@
+package analyze
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/mqttriage/mqttriage/decode"
+	"github.com/mqttriage/mqttriage/decode/mqtt"
+)
+
+// index is the sessions in order of time, by broker, client ID and client.
+type index struct {
+	sessions []*decode.Session
+	brokers  []*broker
+	// folded counts sessions left out because the capture shows the same
+	// conversation more than once.
+	folded int
+}
+
+// broker is the sessions of one broker endpoint.
+type broker struct {
+	endpoint netip.AddrPort
+	// plain reports that MQTT was seen here without TLS.
+	plain bool
+	// sessions are in order of time.
+	sessions []*decode.Session
+	// byID holds the sessions with a CONNECT by non-empty client ID, byClient
+	// those of each client address, both in order of time; ids and clients
+	// are their keys, sorted.
+	byID     map[string][]*decode.Session
+	byClient map[netip.Addr][]*decode.Session
+	ids      []string
+	clients  []netip.Addr
+}
+
+func (a *Analyzer) index() *index {
+	endpoints := map[netip.AddrPort]*broker{}
+	for _, s := range a.sessions {
+		if s.MQTT || decode.IsBrokerPort(s.Broker.Port(), a.opts.Ports) {
+			b := endpoints[s.Broker]
+			if b == nil {
+				b = &broker{endpoint: s.Broker, byID: map[string][]*decode.Session{}, byClient: map[netip.Addr][]*decode.Session{}}
+				endpoints[s.Broker] = b
+			}
+			b.plain = b.plain || s.MQTT && s.Transport == "tcp"
+		}
+	}
+	ix := &index{}
+	for _, s := range a.sessions {
+		if endpoints[s.Broker] != nil {
+			ix.sessions = append(ix.sessions, s)
+		}
+	}
+	slices.SortFunc(ix.sessions, func(x, y *decode.Session) int {
+		return cmp.Or(
+			cmp.Compare(x.Opened.Nano, y.Opened.Nano),
+			cmp.Compare(x.Capture, y.Capture),
+			cmp.Compare(x.Opened.Packet, y.Opened.Packet),
+			cmp.Compare(x.ID, y.ID),
+			x.Client.Compare(y.Client),
+		)
+	})
+	all := len(ix.sessions)
+	ix.sessions = fold(ix.sessions)
+	ix.folded = all - len(ix.sessions)
+	for _, s := range ix.sessions {
+		b := endpoints[s.Broker]
+		b.sessions = append(b.sessions, s)
+		addr := s.Client.Addr()
+		b.byClient[addr] = append(b.byClient[addr], s)
+		if s.Connect != nil && s.Connect.ClientID != "" {
+			b.byID[s.Connect.ClientID] = append(b.byID[s.Connect.ClientID], s)
+		}
+	}
+	for _, b := range endpoints {
+		if len(b.sessions) == 0 {
+			continue // all its sessions are copies of another endpoint's
+		}
+		for id := range b.byID {
+			b.ids = append(b.ids, id)
+		}
+		slices.Sort(b.ids)
+		for addr := range b.byClient {
+			b.clients = append(b.clients, addr)
+		}
+		slices.SortFunc(b.clients, netip.Addr.Compare)
+		ix.brokers = append(ix.brokers, b)
+	}
+	slices.SortFunc(ix.brokers, func(x, y *broker) int { return x.endpoint.Compare(y.endpoint) })
+	return ix
+}
+
+// The same packet passes several capture points within a few milliseconds,
+// even through a NAT or a tunnel; this allows for a busy one.
+const copyDelay = 100 * time.Millisecond
+
+// fold leaves out sessions that are the same conversation seen at another
+// point: both sides' initial sequence numbers are equal (64 random bits, RFC
+// 9293 §3.4.1), so is the CONNECT, and both were opened and ended at nearly
+// the same time. Anything less is not enough: two clients that share an ID
+// and a simple TCP stack can have the first two in common.
+func fold(sessions []*decode.Session) []*decode.Session {
+	type isns struct{ client, broker uint32 }
+	seen := map[isns][]*decode.Session{}
+	kept := sessions[:0:0]
+	for _, s := range sessions {
+		if !s.HasISN || s.Connect == nil {
+			kept = append(kept, s)
+			continue
+		}
+		key := isns{s.ClientISN, s.BrokerISN}
+		original := slices.IndexFunc(seen[key], func(o *decode.Session) bool { return sameConversation(o, s) })
+		if original < 0 {
+			// Copies follow at once, so the last few originals are enough.
+			seen[key] = append(seen[key][max(0, len(seen[key])-7):], s)
+			kept = append(kept, s)
+			continue
+		}
+		if o := seen[key][original]; !o.Has(decode.NoteDuplicate) {
+			o.Notes = append(o.Notes, decode.NoteDuplicate)
+		}
+	}
+	return kept
+}
+
+func sameConversation(o, s *decode.Session) bool {
+	near := func(x, y decode.Event) bool {
+		return x.Seen() == y.Seen() && (!x.Seen() || x.Sub(y).Abs() <= copyDelay)
+	}
+	return (o.Client != s.Client || o.Broker != s.Broker || o.Capture != s.Capture) &&
+		o.Connect != nil && o.Connect.Tag == s.Connect.Tag &&
+		near(o.Opened, s.Opened) && near(o.ConnectAt, s.ConnectAt) && near(o.ConnackAt, s.ConnackAt) && near(o.Closed, s.Closed)
+}
+
+// accepted reports that a session was let in, and when is known.
+func accepted(s *decode.Session) bool { return s.Outcome == decode.Accepted && s.ConnackAt.Seen() }
+
+// failed reports that the handshake did not succeed, by what the capture
+// shows. A CONNACK that came too late for the client is a failure too.
+func failed(s *decode.Session) bool {
+	switch s.Outcome {
+	case decode.Rejected, decode.Unanswered, decode.Refused, decode.TLSFailed, decode.NotMQTT:
+		return true
+	case decode.Accepted:
+		return s.Has(decode.NoteLateConnack)
+	}
+	return closedUnanswered(s)
+}
+
+// closedUnanswered reports that the broker ended an opened connection without
+// a CONNACK, before a CONNECT or after it.
+func closedUnanswered(s *decode.Session) bool {
+	return s.Connack == nil && s.ClosedBy == decode.Broker && !s.Refusal.Seen() &&
+		s.SynAck.Seen() && !s.BrokerGap &&
+		(s.First == decode.FirstNothing || s.First == decode.FirstMQTT) && s.BrokerFirst == decode.FirstNothing
+}
+
+// next returns the client's next attempt at this broker after s ended, within
+// retryWindow: the same address and client ID if there is such an attempt,
+// else any from the address.
+func (b *broker) next(s *decode.Session) *decode.Session {
+	if s.Connect != nil && s.Connect.ClientID != "" {
+		if n := after(b.byID[s.Connect.ClientID], s); n != nil {
+			return n
+		}
+	}
+	return after(b.byClient[s.Client.Addr()], s)
+}
+
+// after returns the first of the sessions, which are in order of time, that
+// the client of s opened after s had ended.
+func after(sessions []*decode.Session, s *decode.Session) *decode.Session {
+	i, _ := slices.BinarySearchFunc(sessions, s.Opened.Nano+1, func(o *decode.Session, nano int64) int {
+		return cmp.Compare(o.Opened.Nano, nano)
+	})
+	// Where so many attempts of others lie between, "next" means nothing.
+	for _, o := range sessions[i:min(len(sessions), i+64)] {
+		if o.Opened.Sub(s.Opened) > retryWindow {
+			return nil
+		}
+		if o.Client.Addr() == s.Client.Addr() && (!s.Closed.Seen() || o.Opened.Nano >= s.Closed.Nano) {
+			return o
+		}
+	}
+	return nil
+}
+
+// retryWindow is how long after a failure a client's next attempt still counts
+// as a retry: the longest default backoff among common clients is 120 s (Paho
+// Python, HiveMQ), doubled for the time an attempt itself takes.
+const retryWindow = 4 * time.Minute
+
+// openAt counts those of the sessions, in order of time, that were accepted and
+// open when s asked to be let in.
+func (b *broker) openAt(sessions []*decode.Session, s *decode.Session) int {
+	at := cmp.Or(s.ConnectAt, s.Closed, s.Opened)
+	n := 0
+	for _, o := range sessions {
+		if o.Opened.Nano >= at.Nano {
+			break
+		}
+		if o != s && accepted(o) && o.ConnackAt.Nano <= at.Nano && (!o.Closed.Seen() || o.Closed.Nano > at.Nano) {
+			n++
+		}
+	}
+	return n
+}
+
+// codeIs reports a CONNACK code by the table it belongs to.
+func codeIs(s *decode.Session, v3, v5 []byte) bool {
+	if s.Outcome != decode.Rejected {
+		return false
+	}
+	if s.CodeVersion() == mqtt.V5 {
+		return slices.Contains(v5, s.Connack.Code)
+	}
+	return slices.Contains(v3, s.Connack.Code)
+}
+
+// ms is a duration in milliseconds, to the microsecond; seconds is one in
+// seconds, to the millisecond.
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func seconds(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }
+
+// median returns the middle value; it sorts v.
+func median(v []float64) float64 {
+	slices.Sort(v)
+	return v[len(v)/2]
+}
