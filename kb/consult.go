@@ -1,0 +1,175 @@
+package kb
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/mqttriage/mqttriage/analyze"
+)
+
+// evidence is a finding as conditions see it, with the packets of its facts.
+type evidence struct {
+	values  values
+	packets map[string][]int
+}
+
+func evidenceOf(f *analyze.Finding) evidence {
+	e := evidence{values{symptomName: f.Symptom}, map[string][]int{}}
+	f.Facts.Each(func(name string, value any, packets []int, known bool) {
+		if known {
+			e.values[name] = value
+			e.packets[name] = packets
+		}
+	})
+	return e
+}
+
+// of joins the packets of facts, ascending and each once.
+func (e evidence) of(facts []string) []int {
+	var all []int
+	for _, name := range facts {
+		all = append(all, e.packets[name]...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// rank orders advice: an entry whose own condition holds and which has a
+// supported cause, then one whose condition holds, then generic ones.
+func rank(a Advice) int {
+	switch {
+	case a.Specific && slices.ContainsFunc(a.Causes, func(c Cause) bool { return c.Status == Supported }):
+		return 0
+	case a.Specific:
+		return 1
+	}
+	return 2
+}
+
+func (b *Base) consult(f analyze.Finding) []Advice {
+	listed := b.bySymptom[f.Symptom]
+	if len(listed) == 0 {
+		return nil
+	}
+	e := evidenceOf(&f)
+	advice := make([]Advice, 0, len(listed))
+	for _, entry := range listed {
+		when := entry.When.eval(e.values)
+		if when.value == no {
+			continue
+		}
+		advice = append(advice, entry.advise(e, when.value == yes))
+	}
+	// Entries are in the order of their ids, and that is kept among equals.
+	slices.SortStableFunc(advice, func(x, y Advice) int { return cmp.Compare(rank(x), rank(y)) })
+	return advice
+}
+
+func (entry *Entry) advise(e evidence, specific bool) Advice {
+	a := Advice{Entry: entry, Specific: specific}
+	for i := range entry.Causes {
+		c := &entry.Causes[i]
+		j := e.judge(c.Because, Possible,
+			choice{Contradicted, c.Contradicted}, choice{Supported, c.Supported})
+		a.Causes = append(a.Causes, Cause{c.ID, c.Text, j.status, j.because, j.packets})
+	}
+	for i := range entry.Fixes {
+		x := &entry.Fixes[i]
+		j := e.judge(x.Because, Possible,
+			choice{InPlace, x.InPlace}, choice{NotApplicable, x.NotApplicable}, choice{Recommended, x.Recommended})
+		a.Fixes = append(a.Fixes, Fix{x.ID, x.Text, x.SuccessRate, j.status, j.because, j.packets, x.How})
+	}
+	for i := range entry.DeadEnds {
+		d := &entry.DeadEnds[i]
+		j := e.tried(d)
+		a.DeadEnds = append(a.DeadEnds, DeadEnd{d.ID, d.Text, d.Why, d.FailRate, j.status, j.because, j.packets})
+	}
+	return a
+}
+
+// choice is a status and the condition under which it is given.
+type choice struct {
+	status    Status
+	condition *Condition
+}
+
+type judgement struct {
+	status  Status
+	because Text
+	packets []int
+}
+
+// judge gives the status of the first condition that holds, otherwise the one
+// for undecided.
+func (e evidence) judge(because Because, otherwise Status, choices ...choice) judgement {
+	var tried, absent []string
+	for _, c := range choices {
+		if c.condition == nil {
+			continue
+		}
+		v := c.condition.eval(e.values)
+		if v.value == yes {
+			return e.decided(because, c.status, v.facts, c.condition.names)
+		}
+		if v.value == undecided {
+			absent = union(absent, v.facts)
+		}
+		tried = union(tried, c.condition.names)
+	}
+	if text, ok := because.reason(otherwise, e.values, nil, nil); ok {
+		return judgement{status: otherwise, because: text}
+	}
+	j := judgement{status: otherwise}
+	switch {
+	case len(tried) == 0:
+		j.because = Text{En: "Packets cannot decide it.", Zh: "仅凭报文无法判断。"}
+	case len(absent) > 0:
+		j.because = missing(absent)
+	default:
+		j.because = Text{
+			En: "What the packets show decides it neither way.",
+			Zh: "报文所示信息不足以证实,也不足以排除。",
+		}
+	}
+	return j
+}
+
+// tried judges a dead end.
+func (e evidence) tried(d *DeadEndEntry) judgement {
+	if d.Seen == nil {
+		if text, ok := d.Because.reason(NotVisible, e.values, nil, nil); ok {
+			return judgement{status: NotVisible, because: text}
+		}
+		return judgement{status: NotVisible, because: Text{
+			En: "Packets cannot show whether it was tried.",
+			Zh: "报文无法显示是否有人尝试过。",
+		}}
+	}
+	v := d.Seen.eval(e.values)
+	switch v.value {
+	case yes:
+		return e.decided(d.Because, Seen, v.facts, d.Seen.names)
+	case no:
+		j := e.decided(d.Because, NotSeen, v.facts, d.Seen.names)
+		if len(d.Because[NotSeen]) == 0 {
+			j.because = Text{
+				En: "The packets do not show it being tried (" + list(v.facts, e.values, English) + ").",
+				Zh: "报文未显示有人尝试(" + list(v.facts, e.values, Chinese) + ")。",
+			}
+		}
+		return j
+	}
+	if text, ok := d.Because.reason(NotVisible, e.values, nil, nil); ok {
+		return judgement{status: NotVisible, because: text}
+	}
+	return judgement{status: NotVisible, because: missing(v.facts)}
+}
+
+// decided gives a status that facts decided, with its reason and packets.
+func (e evidence) decided(because Because, s Status, facts, tried []string) judgement {
+	text, ok := because.reason(s, e.values, facts, tried)
+	if !ok {
+		text = shown(facts, e.values)
+	}
+	return judgement{s, text, e.of(facts)}
+}

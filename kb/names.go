@@ -1,0 +1,86 @@
+package kb
+
+// A factName is how a generated sentence calls a fact.
+type factName struct {
+	en, zh string
+	// unit follows a number in both languages; empty for counts.
+	unit string
+}
+
+// factNamesIn gives every fact, and symptom, a name in both languages. Names of
+// yes-or-no facts read well in front of ": yes".
+var factNamesIn = map[string]factName{
+	symptomName: {en: "finding", zh: "发现的症状"},
+
+	"connects":         {en: "CONNECTs", zh: "CONNECT 数"},
+	"client_id_empty":  {en: "client ID empty", zh: "客户端 ID 为空"},
+	"client_id_length": {en: "client ID length", zh: "客户端 ID 长度", unit: "B"},
+	"client_id_chars":  {en: "characters of the client ID", zh: "客户端 ID 的字符类别"},
+	"client_ids":       {en: "different client IDs", zh: "不同客户端 ID 数"},
+	"clean_start":      {en: "clean session set", zh: "已设置清除会话"},
+	"keep_alive_s":     {en: "keep-alive", zh: "保活时间", unit: "s"},
+	"username":         {en: "user name sent", zh: "带有用户名"},
+	"password":         {en: "password sent", zh: "带有密码"},
+	"will":             {en: "will sent", zh: "带有遗嘱"},
+	"will_retain":      {en: "will retained", zh: "遗嘱为保留消息"},
+	"will_qos":         {en: "will QoS", zh: "遗嘱 QoS"},
+	"auth_method":      {en: "authentication method sent", zh: "带有认证方法"},
+	"mqtt_version":     {en: "MQTT version", zh: "MQTT 版本"},
+	"connect_length":   {en: "CONNECT length", zh: "CONNECT 长度", unit: "B"},
+	"malformed":        {en: "CONNECT malformed", zh: "CONNECT 格式错误"},
+	"connect_problem":  {en: "problem in the CONNECT", zh: "CONNECT 的问题"},
+	"connect_clause":   {en: "clause broken", zh: "违反的条款"},
+
+	"code":                  {en: "CONNACK code", zh: "CONNACK 返回码"},
+	"connack_version":       {en: "CONNACK format", zh: "CONNACK 格式"},
+	"reason":                {en: "reason string", zh: "原因字符串"},
+	"server_reference":      {en: "server reference", zh: "服务器引用"},
+	"server_keep_alive_s":   {en: "keep-alive ordered by the broker", zh: "代理指定的保活时间", unit: "s"},
+	"session_present":       {en: "session present", zh: "会话已存在"},
+	"connack_max_ms":        {en: "slowest CONNACK", zh: "最慢的 CONNACK", unit: "ms"},
+	"connack_median_ms":     {en: "median CONNACK time", zh: "CONNACK 时间中位数", unit: "ms"},
+	"closed_by_broker":      {en: "closed by the broker", zh: "由代理关闭"},
+	"close_kind":            {en: "way of closing", zh: "关闭方式"},
+	"close_delay_ms":        {en: "time to the broker's close", zh: "到代理关闭的时间", unit: "ms"},
+	"connect_sent":          {en: "CONNECT complete before the close", zh: "关闭前 CONNECT 已发完"},
+	"connect_partial":       {en: "CONNECTs begun but not completed", zh: "未发完的 CONNECT 数"},
+	"client_gave_up_ms":     {en: "time until the client gave up", zh: "客户端放弃前的时间", unit: "ms"},
+	"waited_ms":             {en: "longest wait for an answer", zh: "最长等待应答时间", unit: "ms"},
+	"late_connacks":         {en: "CONNACKs that came too late", zh: "迟到的 CONNACK 数"},
+	"connect_acked":         {en: "CONNECT acknowledged by TCP", zh: "CONNECT 已被 TCP 确认"},
+	"first_packet":          {en: "first packet", zh: "第一个报文"},
+	"client_id_open":        {en: "client ID in use by an open session", zh: "客户端 ID 正被打开的会话使用"},
+	"auth_pending":          {en: "authentication exchange unfinished", zh: "认证交换未完成"},
+	"broker_accepted":       {en: "sessions that the broker accepted", zh: "代理接受的会话数"},
+	"broker_sessions":       {en: "sessions at the broker", zh: "该代理的会话数"},
+	"open_sessions":         {en: "sessions open at the broker at that time", zh: "当时在代理上打开的会话数"},
+	"accepted_keep_alive_s": {en: "largest keep-alive accepted from others", zh: "其他客户端被接受的最大保活时间", unit: "s"},
+	"accepted_later":        {en: "accepted later", zh: "之后被接受"},
+	"accepted_before":       {en: "accepted before", zh: "之前被接受"},
+
+	"addresses":                   {en: "client addresses", zh: "客户端地址数"},
+	"retries":                     {en: "retries", zh: "重试次数"},
+	"retries_unchanged":           {en: "identical retries", zh: "未作改动的重试次数"},
+	"retry_span_s":                {en: "time from first to last attempt", zh: "首次到末次尝试的时间", unit: "s"},
+	"retry_interval_s":            {en: "time between attempts", zh: "重试间隔", unit: "s"},
+	"retry_backoff":               {en: "intervals grow", zh: "重试间隔递增"},
+	"retries_new_id":              {en: "retries with another client ID", zh: "更换客户端 ID 的重试次数"},
+	"retries_clean_start_changed": {en: "retries with clean session changed", zh: "改动清除会话标志的重试次数"},
+	"retries_keep_alive_changed":  {en: "retries with another keep-alive", zh: "改动保活时间的重试次数"},
+	"retries_downgraded":          {en: "retries with a lower MQTT version", zh: "降低 MQTT 版本的重试次数"},
+	"retries_credentials_dropped": {en: "retries without the credentials", zh: "去掉凭据的重试次数"},
+	"retries_credentials_added":   {en: "retries with credentials added", zh: "添加凭据的重试次数"},
+	"takeovers":                   {en: "takeovers", zh: "会话接管次数"},
+	"alternations":                {en: "takeovers in turn", zh: "轮流接管次数"},
+	"address_changes":             {en: "takeovers from another address", zh: "换地址的接管次数"},
+	"overlapping":                 {en: "sessions overlap at different addresses", zh: "不同地址的会话相互重叠"},
+	"takeover_loop":               {en: "takeovers go round and round", zh: "反复相互接管"},
+	"takeover_period_s":           {en: "time between takeovers", zh: "接管间隔", unit: "s"},
+	"takeover_delay_ms":           {en: "old session's end from the new CONNACK", zh: "旧会话结束与新 CONNACK 的时间差", unit: "ms"},
+	"idle_before_s":               {en: "silence of the old session before", zh: "旧会话此前的静默时间", unit: "s"},
+	"client_ids_differ":           {en: "client IDs differ, user names are equal", zh: "客户端 ID 不同而用户名相同"},
+	"takeover_told":               {en: "old session told with 0x8E", zh: "代理以 0x8E 告知旧会话"},
+	"stale_reconnect":             {en: "a device replacing its own dead connection", zh: "设备替换自己的失效连接"},
+	"port":                        {en: "broker port", zh: "代理端口"},
+	"syn_attempts":                {en: "SYN packets", zh: "SYN 包数"},
+}
