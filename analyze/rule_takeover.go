@@ -196,7 +196,7 @@ func takeoverFinding(b *broker, group []takeover) Finding {
 
 	var ends, idles, delays, periods []float64
 	var packets, back []int
-	moved, idsDiffer, tells := 0, false, false
+	moved, idsDiffer, tells, unseen := 0, false, false, false
 	longest, run := 1, 1
 	for i, t := range group {
 		packets = append(packets, t.at().Packet)
@@ -208,6 +208,8 @@ func takeoverFinding(b *broker, group []takeover) Finding {
 			if t.old.Client.Addr() != t.new.Client.Addr() {
 				moved++
 			}
+		} else {
+			unseen = true
 		}
 		ends = append(ends, seconds(t.at().Sub(group[0].at())))
 		if i == 0 {
@@ -224,7 +226,7 @@ func takeoverFinding(b *broker, group []takeover) Finding {
 		longest = max(longest, run)
 	}
 	loop := longest >= loopLength || returns(group)
-	stale := !loop && moved == 0 && !idsDiffer && slices.Min(idles) >= staleSilence.Seconds()
+	stale := !loop && !unseen && moved == 0 && !idsDiffer && slices.Min(idles) >= staleSilence.Seconds()
 
 	severity := Warning
 	switch {
@@ -244,7 +246,9 @@ func takeoverFinding(b *broker, group []takeover) Finding {
 	facts.Alternations.Set(len(back), clip(back)...)
 	facts.AddressChanges.Set(moved)
 	facts.TakeoverLoop.Set(loop)
-	facts.StaleReconnect.Set(stale)
+	if !unseen {
+		facts.StaleReconnect.Set(stale)
+	}
 	facts.TakeoverTold.Set(tells)
 	facts.IDsDiffer.Set(idsDiffer)
 	facts.IdleBeforeS.Set(slices.Min(idles))

@@ -1,0 +1,14 @@
+// Command mqttriage reads packet captures, rebuilds every MQTT handshake in
+// them and says what went wrong, what causes it, what will not help and what
+// will.
+//
+//	mqttriage read [flags] FILE...
+//	mqttriage version
+//	mqttriage completion SHELL
+//
+// Reports go to standard output, everything else to standard error.
+package main
+
+import "os"
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }

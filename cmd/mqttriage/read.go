@@ -1,0 +1,239 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"github.com/mqttriage/mqttriage/analyze"
+	"github.com/mqttriage/mqttriage/capture"
+	"github.com/mqttriage/mqttriage/capture/pcapfile"
+	"github.com/mqttriage/mqttriage/decode"
+	"github.com/mqttriage/mqttriage/kb"
+	"github.com/mqttriage/mqttriage/report"
+)
+
+// readFlags are the flags of read.
+type readFlags struct {
+	format, lang, color choice
+	minSeverity, failOn choice
+	output              string
+	ports               []uint16
+	sessions            bool
+	width               int
+}
+
+func readCommand(s *streams) *cobra.Command {
+	f := &readFlags{
+		format:      choice{"table", []string{"table", "json"}},
+		lang:        choice{"", []string{string(kb.English), string(kb.Chinese)}},
+		color:       choice{"auto", []string{"auto", "always", "never"}},
+		minSeverity: choice{"info", []string{"error", "warning", "info"}},
+		failOn:      choice{"off", []string{"error", "warning", "info", "off"}},
+	}
+	cmd := &cobra.Command{
+		Use:   "read [flags] FILE...",
+		Short: "Analyse captures; '-' is standard input",
+		Long: `Read captures (pcap or pcapng, also compressed with gzip or zstd) and report
+every problem in their MQTT handshakes. All files are one analysis; '-' is
+standard input.
+
+Exit status: 0 analysed, 1 findings at or above --fail-on, 2 wrong usage,
+3 nothing could be analysed or the report could not be written.`,
+		Example: "  mqttriage read site.pcapng\n  mqttriage read -f json -o report.json monday.pcap tuesday.pcap",
+		RunE:    func(cmd *cobra.Command, args []string) error { return s.read(f, args) },
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	word(cmd, &f.format, "format", "f", "`FORMAT` of the report: table or json")
+	flags.StringVarP(&f.output, "output", "o", "", "write the report to `FILE` instead of standard output")
+	word(cmd, &f.lang, "lang", "", "`LANG`uage of the report: en or zh (default from LC_ALL, LC_MESSAGES, LANG)")
+	flags.Var((*portList)(&f.ports), "port", "a `PORT` that belongs to brokers, beside 1883 and 8883 (repeatable)")
+	flags.BoolVar(&f.sessions, "sessions", false, "list every session, not only the findings")
+	word(cmd, &f.minSeverity, "min-severity", "", "show findings from `SEVERITY` on: error, warning or info")
+	word(cmd, &f.failOn, "fail-on", "", "exit with 1 on findings from `SEVERITY` on: error, warning, info or off")
+	word(cmd, &f.color, "color", "", "`WHEN` to use colours: auto, always or never; auto honours NO_COLOR")
+	flags.IntVar(&f.width, "width", 0, fmt.Sprintf("`COLUMNS` of the table, %d to %d (default: the terminal's, else 80)", report.MinWidth, report.MaxWidth))
+	return cmd
+}
+
+// word declares a flag that takes one of a few words, and their completion.
+func word(cmd *cobra.Command, c *choice, name, short, usage string) {
+	cmd.Flags().VarP(c, name, short, usage)
+	words := cobra.FixedCompletions(c.allowed, cobra.ShellCompDirectiveNoFileComp)
+	if err := cmd.RegisterFlagCompletionFunc(name, words); err != nil {
+		panic(err) // the flag is declared above
+	}
+}
+
+// portList is a repeatable flag of TCP ports.
+type portList []uint16
+
+var _ pflag.Value = (*portList)(nil)
+
+func (p *portList) Type() string { return "port" }
+
+func (p *portList) String() string {
+	var s []string
+	for _, n := range *p {
+		s = append(s, strconv.Itoa(int(n)))
+	}
+	return strings.Join(s, ",")
+}
+
+func (p *portList) Set(v string) error {
+	for one := range strings.SplitSeq(v, ",") {
+		n, err := strconv.ParseUint(one, 10, 16)
+		if err != nil || n == 0 {
+			return errors.New("must be a number from 1 to 65535")
+		}
+		*p = append(*p, uint16(n))
+	}
+	return nil
+}
+
+var severities = map[string]analyze.Severity{
+	"error": analyze.Error, "warning": analyze.Warning, "info": analyze.Info,
+}
+
+// read analyses files and writes one report about all of them.
+func (s *streams) read(f *readFlags, files []string) error {
+	if err := s.checkFiles(f, files); err != nil {
+		return err
+	}
+	base, err := kb.Embedded()
+	if err != nil {
+		return &exitError{exitFailed, fmt.Errorf("load the knowledge base: %w", err)}
+	}
+	analyzer := analyze.New(analyze.Options{Ports: f.ports})
+	var captures []report.CaptureInput
+	for i, name := range files {
+		c, err := s.capture(name, i+1, f.ports, analyzer)
+		if err != nil {
+			s.complain(err)
+			continue
+		}
+		captures = append(captures, c)
+		for _, p := range c.Info.Problems {
+			s.note("%s: %s; analysed as far as it goes", c.Info.Name, strings.TrimSuffix(p, "."))
+		}
+	}
+	if len(captures) == 0 {
+		return &exitError{exitFailed, errors.New("nothing could be analysed")}
+	}
+	lang := kb.Lang(f.lang.value)
+	if lang == "" {
+		lang = localeLang(os.Getenv)
+	}
+	doc := report.Build(report.Input{
+		Version: version(), Captures: captures, Analyzer: analyzer, Base: base,
+		Lang: lang, Sessions: f.sessions, MinSeverity: severities[f.minSeverity.value],
+	})
+	if err := s.write(f, files, doc); err != nil {
+		return &exitError{exitFailed, err}
+	}
+	if least, on := severities[f.failOn.value]; on {
+		for _, finding := range analyzer.Findings() {
+			if finding.Severity >= least {
+				return &exitError{status: exitFindings}
+			}
+		}
+	}
+	return nil
+}
+
+// checkFiles finds wrong usage before any work is done.
+func (s *streams) checkFiles(f *readFlags, files []string) error {
+	if len(files) == 0 {
+		return hint("mqttriage read FILE, or '-' for standard input", "no file given")
+	}
+	stdin := 0
+	for _, name := range files {
+		if name == "-" {
+			stdin++
+			continue
+		}
+		if f.output != "" && sameFile(name, f.output) {
+			return hint("name another file with -o", "the report would overwrite the input %s", name)
+		}
+	}
+	if stdin > 1 {
+		return hint("name '-' once", "standard input is named %d times", stdin)
+	}
+	if file, ok := s.in.(*os.File); ok && stdin > 0 && term.IsTerminal(int(file.Fd())) {
+		return hint("tcpdump -w - port 1883 | mqttriage read -", "standard input is a terminal, not a capture")
+	}
+	if f.width < 0 {
+		return hint("--width 80", "invalid width %d", f.width)
+	}
+	return nil
+}
+
+// capture reads one capture to its end, or as far as it goes.
+func (s *streams) capture(name string, index int, ports []uint16, analyzer *analyze.Analyzer) (report.CaptureInput, error) {
+	var none report.CaptureInput
+	source, err := pcapfile.Open(name, s.in)
+	if err != nil {
+		return none, readable(err)
+	}
+	defer source.Close() // read only: its error says nothing about what was read
+	decoder := decode.New(decode.Options{Capture: source.Info().Name, Index: index, Ports: ports}, analyzer.Add)
+	var last error
+	for {
+		packet, err := source.Next()
+		if err != nil {
+			last = err
+			break
+		}
+		decoder.Add(packet)
+	}
+	decoder.Close()
+	info := source.Info()
+	var cut *capture.TruncatedError
+	var damaged *capture.DamagedError
+	switch {
+	case last == io.EOF:
+	case errors.As(last, &cut), errors.As(last, &damaged):
+		if !slices.Contains(info.Problems, last.Error()) {
+			info.Problems = append(slices.Clip(info.Problems), last.Error())
+		}
+	case info.Packets == 0:
+		return none, readable(last)
+	default: // the disk or the pipe failed on the way
+		info.Problems = append(slices.Clip(info.Problems), last.Error())
+	}
+	return report.CaptureInput{Info: info, Stats: decoder.Stats()}, nil
+}
+
+// readable puts the hint of an error on a line of its own.
+func readable(err error) error {
+	var not *capture.NotCaptureError
+	if errors.As(err, &not) && not.Hint != "" {
+		bare := *not
+		bare.Hint = ""
+		return &hinted{&bare, not.Hint}
+	}
+	return err
+}
+
+// localeLang is the language of the environment, by the order of POSIX
+// (Base Definitions, section 8.2): the first of the three that is set decides.
+func localeLang(getenv func(string) string) kb.Lang {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if v := getenv(name); v != "" {
+			if v == "zh" || strings.HasPrefix(v, "zh_") || strings.HasPrefix(v, "zh-") || strings.HasPrefix(v, "zh.") {
+				return kb.Chinese
+			}
+			return kb.English
+		}
+	}
+	return kb.English
+}

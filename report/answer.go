@@ -1,0 +1,233 @@
+package report
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mqttriage/mqttriage/decode"
+	"github.com/mqttriage/mqttriage/decode/link"
+	"github.com/mqttriage/mqttriage/kb"
+)
+
+// answerOf is the first thing the report says. first is the answer of the most
+// severe finding, "" without one.
+func answerOf(doc *Document, first string, sessions []*decode.Session) string {
+	problems, remarks := 0, 0
+	for _, f := range doc.Findings {
+		if f.Severity == "info" {
+			remarks++
+		} else {
+			problems++
+		}
+	}
+	var parts []string
+	add := func(m message, v values) { parts = append(parts, say(doc.Lang, m, v)) }
+	switch {
+	case problems > 0:
+		parts = append(parts, first)
+		if problems > 1 {
+			add(answerMore, values{"n": problems - 1})
+		}
+	case doc.Hidden > 0:
+		add(answerNothingShown, values{"sessions": doc.Totals.Sessions, "brokers": doc.Totals.Brokers})
+	default:
+		parts = append(parts, quiet(doc, sessions)...)
+		if remarks > 0 {
+			add(answerRemark, values{"n": remarks})
+		}
+	}
+	if doc.Hidden > 0 {
+		add(answerHidden, values{"n": doc.Hidden})
+	}
+	return strings.Join(parts, gap(doc.Lang))
+}
+
+// quiet is the answer without a problem: that all is well, or why the capture
+// cannot tell. Silence is no proof, so "no problems" needs an accepted session.
+func quiet(doc *Document, sessions []*decode.Session) []string {
+	t := doc.Totals
+	packets, links := 0, []string(nil)
+	for _, c := range doc.Captures {
+		packets += c.Packets
+		for _, l := range c.LinkTypes {
+			if !slices.Contains(links, l) {
+				links = append(links, l)
+			}
+		}
+	}
+	v := values{
+		"sessions": t.Sessions, "brokers": t.Brokers, "connections": t.Connections,
+		"packets": packets, "links": strings.Join(links, ", "),
+	}
+	var parts []string
+	add := func(m message) { parts = append(parts, say(doc.Lang, m, v)) }
+	switch {
+	case packets == 0:
+		add(answerNoPackets)
+	case t.Accepted > 0 && t.Accepted+t.Unknown < t.Sessions:
+		v["all"] = outcomesInWords(doc)
+		add(answerNoFinding)
+	case t.Accepted > 0:
+		v["all"] = outcomesInWords(doc)
+		if t.Accepted == t.Sessions {
+			v["all"] = say(doc.Lang, answerAllAccepted, nil)
+		}
+		if t.ConnackMaxMS != nil && t.Accepted == 1 {
+			v["only"] = millis(*t.ConnackMaxMS, doc.Lang)
+		} else if t.ConnackMaxMS != nil {
+			v["median"], v["worst"] = millis(*t.ConnackMedianMS, doc.Lang), millis(*t.ConnackMaxMS, doc.Lang)
+		}
+		add(answerQuiet)
+	case t.Sessions == 0 && t.Connections == 0 && unreadable(doc):
+		add(answerUnreadable)
+	case t.Sessions == 0 && t.Connections == 0:
+		add(answerNoTCP)
+	case t.Sessions == 0:
+		add(answerNoTraffic)
+	case t.Encrypted == t.Sessions:
+		v["n"] = t.Encrypted
+		v["ports"] = portsInWords(sessions, doc.Lang)
+		m := answerEncrypted
+		if t.Encrypted == 1 {
+			m = answerEncryptedOne
+		}
+		add(m)
+	case t.NotMQTT == t.Sessions:
+		v["n"] = t.NotMQTT
+		add(answerNotMQTT)
+	case !slices.ContainsFunc(sessions, func(s *decode.Session) bool { return s.MQTT }):
+		add(answerSilentPort)
+	default:
+		add(answerUnseen)
+	}
+	if t.Accepted == 0 {
+		if list := undecodedInWords(doc, packets/100); list != "" {
+			v["list"] = list
+			add(answerUndecoded)
+		}
+	}
+	return parts
+}
+
+func millis(ms float64, lang kb.Lang) string {
+	return duration(time.Duration(ms*float64(time.Millisecond)), lang)
+}
+
+// outcomesInWords counts the sessions by outcome; the counts add up.
+func outcomesInWords(doc *Document) string {
+	t, lang := doc.Totals, doc.Lang
+	var parts []string
+	add := func(m message, n int) {
+		if n > 0 {
+			parts = append(parts, say(lang, m, values{"n": n}))
+		}
+	}
+	add(totalAccepted, t.Accepted)
+	switch named := namedCodes(doc); {
+	case t.Rejected > 0 && named != "":
+		parts = append(parts, say(lang, totalRejectedWith, values{"n": t.Rejected, "codes": named}))
+	default:
+		add(totalRejected, t.Rejected)
+	}
+	add(totalUnanswered, t.Unanswered)
+	add(totalRefused, t.Refused)
+	add(totalTLSFailed, t.TLSFailed)
+	add(totalNotMQTT, t.NotMQTT)
+	add(totalEncrypted, t.Encrypted)
+	add(totalUnknown, t.Unknown-t.Encrypted)
+	return strings.Join(parts, say(lang, listComma, nil))
+}
+
+// namedCodes is the codes in a sentence, "" when they are so many that a table
+// shows them better.
+func namedCodes(doc *Document) string {
+	if len(doc.Codes) > maxNamedCodes {
+		return ""
+	}
+	names := make([]string, 0, len(doc.Codes))
+	for _, c := range doc.Codes {
+		name := strings.TrimSpace(c.Code + " " + c.Name)
+		if len(doc.Codes) > 1 {
+			name = strconv.Itoa(c.Count) + " × " + name
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, say(doc.Lang, listComma, nil))
+}
+
+const maxNamedCodes = 2
+
+func portsInWords(sessions []*decode.Session, lang kb.Lang) string {
+	seen := map[uint16]bool{}
+	for _, s := range sessions {
+		seen[s.Broker.Port()] = true
+	}
+	var names []string
+	for _, p := range slices.Sorted(maps.Keys(seen)) {
+		names = append(names, strconv.Itoa(int(p)))
+	}
+	m := portOne
+	if len(names) > 1 {
+		m = portMany
+	}
+	return say(lang, m, values{"list": inWords(names, 3, lang)})
+}
+
+var reasonMessages = map[string]message{
+	link.NotTCP.String():      reasonNotTCP,
+	link.NotIP.String():       reasonNotIP,
+	link.Fragment.String():    reasonFragment,
+	link.UnknownLink.String(): reasonUnknownLink,
+	link.Cut.String():         reasonCut,
+	link.Malformed.String():   reasonMalformed,
+}
+
+// undecodedInWords lists the reasons why packets gave no TCP segment, over all
+// captures, leaving out those with fewer packets than least.
+func undecodedInWords(doc *Document, least int) string {
+	sum := map[string]int{}
+	for _, c := range doc.Captures {
+		for reason, n := range c.Undecoded {
+			sum[reason] += n
+		}
+	}
+	return reasonsInWords(sum, least, doc.Lang)
+}
+
+func reasonsInWords(counts map[string]int, least int, lang kb.Lang) string {
+	reasons := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	})
+	var parts []string
+	for _, r := range reasons {
+		n := counts[r]
+		if n == 0 || n < least {
+			continue
+		}
+		name := r
+		if m, ok := reasonMessages[r]; ok {
+			name = say(lang, m, nil)
+		}
+		parts = append(parts, say(lang, reasonCount, values{"reason": name, "n": n}))
+	}
+	return strings.Join(parts, say(lang, listComma, nil))
+}
+
+// unreadable reports packets that may have been TCP.
+func unreadable(doc *Document) bool {
+	for _, c := range doc.Captures {
+		for reason, n := range c.Undecoded {
+			if n > 0 && !harmless[reason] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// harmless are the reasons that lose nothing: MQTT runs over TCP.
+var harmless = map[string]bool{link.NotTCP.String(): true, link.NotIP.String(): true}

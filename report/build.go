@@ -1,0 +1,246 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/mqttriage/mqttriage/analyze"
+	"github.com/mqttriage/mqttriage/capture"
+	"github.com/mqttriage/mqttriage/decode"
+	"github.com/mqttriage/mqttriage/decode/mqtt"
+	"github.com/mqttriage/mqttriage/kb"
+)
+
+// Input is everything that a report is made from.
+type Input struct {
+	// Version is the tool's.
+	Version  string
+	Captures []CaptureInput
+	Analyzer *analyze.Analyzer
+	Base     *kb.Base
+	Lang     kb.Lang
+	// Sessions asks for a record of every session.
+	Sessions bool
+	// MinSeverity hides the findings below it.
+	MinSeverity analyze.Severity
+}
+
+// CaptureInput is one capture after it was read.
+type CaptureInput struct {
+	Info  capture.Info
+	Stats decode.Stats
+}
+
+// Build makes the document of a run.
+func Build(in Input) *Document {
+	sessions := in.Analyzer.Sessions()
+	doc := &Document{
+		Schema:   Schema,
+		Tool:     Tool{Name: "mqttriage", Version: in.Version},
+		Lang:     in.Lang,
+		Captures: make([]Capture, 0, len(in.Captures)),
+		Notes:    map[decode.Note]int{},
+		Findings: []Finding{},
+	}
+	for _, c := range in.Captures {
+		doc.Captures = append(doc.Captures, captureOf(c))
+	}
+	doc.Totals, doc.Codes = totalsOf(in.Analyzer.Totals())
+	for _, s := range sessions {
+		if encrypted(s) {
+			doc.Totals.Encrypted++
+		}
+		for _, n := range s.Notes {
+			doc.Notes[n]++
+		}
+	}
+	if in.Sessions {
+		doc.Sessions = make([]decode.Record, 0, len(sessions))
+		for _, s := range sessions {
+			doc.Sessions = append(doc.Sessions, s.Record())
+		}
+	}
+	answer := ""
+	for _, f := range in.Analyzer.Findings() {
+		if f.Severity < in.MinSeverity {
+			doc.Hidden++
+			continue
+		}
+		out, phrase := findingOf(&f, in.Base, in.Lang)
+		if len(doc.Findings) == 0 {
+			answer = phrase
+		}
+		doc.Findings = append(doc.Findings, out)
+	}
+	doc.Answer = answerOf(doc, answer, sessions)
+	return doc
+}
+
+func captureOf(c CaptureInput) Capture {
+	info := c.Info
+	out := Capture{
+		Name: info.Name, Format: info.Format, Compression: info.Compression,
+		LinkTypes: make([]string, 0, len(info.LinkTypes)),
+		Packets:   info.Packets, Bytes: info.Bytes,
+		First: decode.Stamp(info.First), Last: decode.Stamp(info.Last),
+		Cut: info.Cut, Problems: append([]string{}, info.Problems...),
+		Undecoded: map[string]int{},
+	}
+	for _, l := range info.LinkTypes {
+		out.LinkTypes = append(out.LinkTypes, fmt.Sprint(l))
+	}
+	for reason, n := range c.Stats.Undecoded {
+		out.Undecoded[reason] = n
+	}
+	return out
+}
+
+func totalsOf(t analyze.Totals) (Totals, []Code) {
+	out := Totals{
+		Connections: t.Connections, Sessions: t.Sessions,
+		Accepted: t.Accepted, Rejected: t.Rejected, Unanswered: t.Unanswered, Refused: t.Refused,
+		TLSFailed: t.TLSFailed, NotMQTT: t.NotMQTT, Unknown: t.Unknown,
+		ClientIDs: t.ClientIDs, Clients: t.Clients, Brokers: t.Brokers,
+	}
+	if t.ConnackMaxMS > 0 {
+		out.ConnackMedianMS, out.ConnackMaxMS = &t.ConnackMedianMS, &t.ConnackMaxMS
+	}
+	codes := make([]Code, 0, len(t.Codes))
+	for _, c := range t.Codes {
+		codes = append(codes, Code{Version: c.Version, Code: mqtt.FormatCode(c.Code), Name: c.Name, Count: c.Count})
+	}
+	return out, codes
+}
+
+// encrypted reports a session whose client began TLS and of which therefore
+// nothing more is known.
+func encrypted(s *decode.Session) bool {
+	return s.First == decode.FirstTLS && !s.MQTT && s.Outcome == decode.Unknown
+}
+
+// findingOf returns a finding with its advice, and what the report answers
+// when it is the first one.
+func findingOf(f *analyze.Finding, base *kb.Base, lang kb.Lang) (Finding, string) {
+	said := describe(f, lang)
+	out := Finding{
+		Symptom: f.Symptom, Severity: f.Severity.String(),
+		Title: said.title, Summary: said.summary,
+		Broker:    f.Broker,
+		ClientIDs: append([]string{}, f.ClientIDs...),
+		Clients:   append([]string{}, f.Clients...),
+		Codes:     append([]string{}, f.Codes...),
+		Versions:  append([]string{}, f.MQTTVersions...),
+		Sessions:  f.Sessions,
+		First:     decode.Stamp(f.First), Last: decode.Stamp(f.Last),
+		Evidence: make([]Evidence, 0, len(f.Evidence)),
+		Facts:    f.Facts,
+		Advice:   []Advice{},
+	}
+	for _, e := range f.Evidence {
+		s := e.Session
+		out.Evidence = append(out.Evidence, Evidence{
+			Session: s.ID, Capture: s.Capture, Stream: s.Stream,
+			Packets: append([]int{}, e.Packets...),
+			Filter:  fmt.Sprintf("tcp.stream eq %d", s.Stream),
+		})
+	}
+	for _, a := range base.Consult(*f) {
+		out.Advice = append(out.Advice, adviceOf(a, lang))
+	}
+	answer := said.answer
+	// What a harmless finding needs is no fix.
+	if f.Severity > analyze.Info {
+		if next := firstFix(out.Advice); next != "" {
+			answer += gap(lang) + sentence(next, lang)
+		} else if n := openCauses(out.Advice); n > 1 {
+			answer += gap(lang) + say(lang, answerOpen, values{"n": n})
+		}
+	}
+	return out, answer
+}
+
+// firstFix is what to do first: the first fix that the facts recommend, in the
+// order of the entries.
+func firstFix(advice []Advice) string {
+	for _, a := range advice {
+		for _, f := range a.Fixes {
+			if f.Status == kb.Recommended {
+				return f.Text
+			}
+		}
+	}
+	return ""
+}
+
+// openCauses is how many causes the top entry leaves possible when the facts
+// support none.
+func openCauses(advice []Advice) int {
+	if len(advice) == 0 || len(supported(&advice[0])) > 0 {
+		return 0
+	}
+	return len(withStatus(advice[0].Causes, func(c *Cause) kb.Status { return c.Status }, kb.Possible))
+}
+
+func adviceOf(a kb.Advice, lang kb.Lang) Advice {
+	e := a.Entry
+	out := Advice{
+		Entry: e.ID, Title: e.Title.In(lang),
+		Sources:  append([]string{}, e.Sources...),
+		Causes:   make([]Cause, 0, len(a.Causes)),
+		Fixes:    make([]Fix, 0, len(a.Fixes)),
+		DeadEnds: make([]End, 0, len(a.DeadEnds)),
+		LookNext: make([]Hint, 0, len(e.LookNext)),
+	}
+	if e.Published != nil {
+		out.Confidence = e.Published.Confidence
+	}
+	if e.CannotTell != nil {
+		out.CannotTell = e.CannotTell.In(lang)
+	}
+	for _, c := range a.Causes {
+		out.Causes = append(out.Causes, Cause{ID: c.ID, Text: c.Text.In(lang), Status: c.Status, Because: c.Because.In(lang), Packets: c.Packets})
+	}
+	for _, f := range a.Fixes {
+		fix := Fix{ID: f.ID, Text: f.Text.In(lang), Rate: f.Rate, Status: f.Status, Because: f.Because.In(lang), Packets: f.Packets, How: make([]Hint, 0, len(f.How))}
+		for _, h := range f.How {
+			fix.How = append(fix.How, Hint{For: h.For, Text: h.Text.In(lang)})
+		}
+		out.Fixes = append(out.Fixes, fix)
+	}
+	for _, d := range a.DeadEnds {
+		out.DeadEnds = append(out.DeadEnds, End{ID: d.ID, Text: d.Text.In(lang), Rate: d.Rate, Why: d.Why.In(lang), Status: d.Status, Because: d.Because.In(lang), Packets: d.Packets})
+	}
+	for _, l := range e.LookNext {
+		out.LookNext = append(out.LookNext, Hint{For: l.For, Text: l.Text.In(lang)})
+	}
+	return out
+}
+
+// gap is what stands between two sentences.
+func gap(lang kb.Lang) string {
+	if lang == kb.Chinese {
+		return ""
+	}
+	return " "
+}
+
+// sentence makes a clause a sentence: a capital first letter and a full stop.
+func sentence(s string, lang kb.Lang) string {
+	s = strings.TrimSpace(s)
+	if s == "" {
+		return s
+	}
+	s = capital(s)
+	if strings.HasSuffix(s, ".") || strings.HasSuffix(s, "。") || strings.HasSuffix(s, "?") || strings.HasSuffix(s, "？") {
+		return s
+	}
+	return s + strings.TrimSpace(say(lang, fullStop, nil))
+}
+
+// capital makes the first letter a capital one.
+func capital(s string) string {
+	if s != "" && s[0] >= 'a' && s[0] <= 'z' {
+		return strings.ToUpper(s[:1]) + s[1:]
+	}
+	return s
+}

@@ -1,0 +1,290 @@
+package report
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mqttriage/mqttriage/analyze"
+	"github.com/mqttriage/mqttriage/decode/mqtt"
+	"github.com/mqttriage/mqttriage/kb"
+)
+
+// description is a finding in words.
+type description struct{ title, summary, answer string }
+
+// wording is the messages of a symptom.
+type wording struct{ title, summary, answer message }
+
+var wordings = map[string]wording{
+	"client-id-takeover":    {titleTakeOver, summaryTakeOver, answerTakeOver},
+	"client-id-shared":      {titleShared, summaryShared, answerShared},
+	"client-id-churn":       {titleChurn, summaryChurn, answerChurn},
+	"identifier-rejected":   {titleIdentifier, summaryCode, answerIdentifier},
+	"server-unavailable":    {titleUnavailable, summaryCode, answerCode},
+	"bad-credentials":       {titleCredentials, summaryAuth, answerCredentials},
+	"not-authorized":        {titleNotAuthorized, summaryAuth, answerNotAuthorized},
+	"version-refused":       {titleVersion, summaryCode, answerVersion},
+	"connack-other":         {titleConnack, summaryCode, answerCode},
+	"server-redirect":       {titleRedirect, summaryRedirect, answerRedirect},
+	"closed-before-connack": {titleClosed, summaryClosed, answerClosed},
+	"no-connack":            {titleNoConnack, summaryNoConnack, answerNoConnack},
+	"slow-connack":          {titleSlow, summarySlow, answerSlow},
+	"connection-refused":    {titleRefused, summaryRefused, answerRefused},
+	"connection-timeout":    {titleTimeout, summaryTimeout, answerTimeout},
+	"tls-to-plain-port":     {titleTLSToPlain, summaryTLSToPlain, answerTLSToPlain},
+	"plain-to-tls-port":     {titlePlainToTLS, summaryPlainToTLS, answerPlainToTLS},
+	"http-on-mqtt-port":     {titleHTTP, summaryHTTP, answerHTTP},
+	"tls-alert":             {titleTLSAlert, summaryTLSAlert, answerTLSAlert},
+	"ws-upgrade-failed":     {titleWS, summaryWS, answerWS},
+	"retry-storm":           {titleStorm, summaryStorm, answerStorm},
+	"keepalive-timeout":     {titleKeepAlive, summaryKeepAlive, answerKeepAlive},
+	"session-flapping":      {titleFlapping, summaryFlapping, answerFlapping},
+	"malformed-connect":     {titleMalformed, summaryMalformed, answerMalformed},
+}
+
+// describe puts a finding into words. Every number in them is the finding's or
+// one of its facts'.
+func describe(f *analyze.Finding, lang kb.Lang) description {
+	v := valuesOf(f, lang)
+	w, ok := wordings[f.Symptom]
+	if !ok {
+		w = wording{titleOther, summaryOther, answerOther}
+	}
+	is := func(name string) bool { b, _ := v[name].(bool); return b }
+	switch {
+	case f.Symptom == "identifier-rejected" && v["ids"] == nil:
+		w.answer = answerIdentifierEmpty
+	case f.Symptom == "closed-before-connack" && v["connectsent"] == false:
+		w.answer = answerClosedEarly
+	case f.Symptom == "client-id-takeover" && is("stale"):
+		w.summary, w.answer = summaryStale, answerStale
+	case f.Symptom == "client-id-takeover" && is("differ"):
+		w.summary, w.answer = summaryTakeOverUser, answerTakeOverUser
+	case f.Symptom == "client-id-takeover" && is("loop") && len(f.Clients) > 1:
+		w.answer = answerTakeOverLoop
+	case f.Symptom == "client-id-takeover" && is("loop"):
+		w.answer = answerTakeOverLoopOne
+	}
+	return description{title: say(lang, w.title, v), summary: say(lang, w.summary, v), answer: say(lang, w.answer, v)}
+}
+
+// valuesOf names what the sentences about a finding may use.
+func valuesOf(f *analyze.Finding, lang kb.Lang) values {
+	v := values{
+		"symptom": f.Symptom, "broker": f.Broker,
+		"n": f.Sessions, "times": times(f.Sessions, lang),
+		"addrn": len(f.Clients), "Clients": countWord(len(f.Clients), lang),
+	}
+	facts := &f.Facts
+	named := named(f.ClientIDs)
+	ids := make([]string, len(named))
+	for i := range min(len(ids), 3) { // more are only counted
+		ids[i] = `"` + shorten(named[i]) + `"`
+	}
+	v["idn"], v["idcount"] = len(ids), len(ids)
+	v.has("ids", inWords(ids, 2, lang))
+	subject := subjectEmpty
+	switch len(ids) {
+	case 0:
+	case 1:
+		subject = subjectOne
+	default:
+		subject = subjectMany
+	}
+	v["subject"] = say(lang, subject, v)
+	v["Subject"] = capital(v["subject"].(string))
+	v.has("who", inWords(f.Clients, 3, lang))
+	v.has("codes", codesInWords(f, lang))
+	if len(f.MQTTVersions) == 1 && f.MQTTVersions[0] != "" {
+		v["version"] = say(lang, mqttVersion, values{"version": f.MQTTVersions[0]})
+	}
+	if d := f.Last.Sub(f.First); f.Sessions > 1 && d >= time.Millisecond {
+		v["span"] = duration(d, lang)
+	}
+
+	number(v, "idcount", facts.ClientIDs)
+	known(v, "empty", facts.ClientIDEmpty)
+	known(v, "clean", facts.CleanStart)
+	number(v, "keepalive", facts.KeepAliveS)
+	known(v, "username", facts.Username)
+	known(v, "password", facts.Password)
+	positive(v, "retries", facts.RetriesUnchanged)
+	positive(v, "accepted", facts.BrokerAccepted)
+	positive(v, "late", facts.LateConnacks)
+	known(v, "connectsent", facts.ConnectSent)
+	known(v, "acked", facts.ConnectAcked)
+	known(v, "loop", facts.TakeoverLoop)
+	known(v, "stale", facts.StaleReconnect)
+	known(v, "differ", facts.IDsDiffer)
+	known(v, "told", facts.TakeoverTold)
+	number(v, "port", facts.Port)
+	number(v, "syns", facts.SynAttempts)
+	if n, ok := facts.Takeovers.Get(); ok {
+		v["ttimes"] = times(n, lang)
+	} else {
+		v["ttimes"] = times(f.Sessions, lang)
+	}
+	span(v, "delay", facts.TakeoverDelayMS, time.Millisecond, lang)
+	if f.Symptom == "closed-before-connack" {
+		span(v, "delay", facts.CloseDelayMS, time.Millisecond, lang)
+	}
+	span(v, "period", facts.TakeoverPeriodS, time.Second, lang)
+	span(v, "idle", facts.IdleBeforeS, time.Second, lang)
+	span(v, "interval", facts.RetryIntervalS, time.Second, lang)
+	span(v, "waited", facts.WaitedMS, time.Millisecond, lang)
+	span(v, "gaveup", facts.ClientGaveUpMS, time.Millisecond, lang)
+	span(v, "connackmax", facts.ConnackMS, time.Millisecond, lang)
+	span(v, "connackmedian", facts.ConnackMedianMS, time.Millisecond, lang)
+	if s, ok := facts.CloseKind.Get(); ok {
+		v.has("close", strings.ToUpper(s))
+	}
+	if s, ok := facts.Reason.Get(); ok {
+		v.has("reason", shorten(s))
+	}
+	if s, ok := facts.ServerReference.Get(); ok {
+		v.has("reference", shorten(s))
+	}
+	if s, ok := facts.ConnectProblem.Get(); ok {
+		v.has("problem", problemInWords(f, s, lang))
+	}
+	if s, ok := facts.ConnectClause.Get(); ok {
+		v.has("clause", s)
+	}
+	return v
+}
+
+// named leaves the empty client ID out of a list that is sorted: it is the
+// absence of one, and has words of its own.
+func named(ids []string) []string {
+	if len(ids) > 0 && ids[0] == "" {
+		return ids[1:]
+	}
+	return ids
+}
+
+func number(v values, name string, f analyze.Fact[int]) {
+	if n, ok := f.Get(); ok {
+		v[name] = n
+	}
+}
+
+func positive(v values, name string, f analyze.Fact[int]) {
+	if n, ok := f.Get(); ok && n > 0 {
+		v[name] = n
+	}
+}
+
+func known(v values, name string, f analyze.Fact[bool]) {
+	if b, ok := f.Get(); ok {
+		v[name] = b
+	}
+}
+
+func span(v values, name string, f analyze.Fact[float64], unit time.Duration, lang kb.Lang) {
+	if n, ok := f.Get(); ok && n >= 0 {
+		v[name] = duration(time.Duration(n*float64(unit)), lang)
+	}
+}
+
+// problemInWords is the standard's clause that a CONNECT breaks. The decoder
+// words it in English only; in Chinese its id stands for it.
+func problemInWords(f *analyze.Finding, id string, lang kb.Lang) string {
+	if lang == kb.English {
+		for _, e := range f.Evidence {
+			if e.Session == nil || e.Session.Connect == nil {
+				continue
+			}
+			for _, p := range e.Session.Connect.Problems {
+				if p.ID == id {
+					return p.Text
+				}
+			}
+		}
+	}
+	return id
+}
+
+// codesInWords names the CONNACK codes: `0x02 (identifier rejected)`.
+func codesInWords(f *analyze.Finding, lang kb.Lang) string {
+	named := make([]string, 0, len(f.Codes))
+	for _, c := range f.Codes {
+		n, err := strconv.ParseUint(c, 0, 8)
+		name := ""
+		if err == nil {
+			version := mqtt.V311
+			if n >= 0x80 {
+				version = mqtt.V5
+			}
+			name = mqtt.CodeName(version, byte(n))
+		}
+		if name != "" {
+			c += " (" + name + ")"
+		}
+		named = append(named, c)
+	}
+	return inWords(named, 3, lang)
+}
+
+// inWords is a list in a sentence: all of it up to limit plus one, else the
+// first ones and how many more there are.
+func inWords(list []string, limit int, lang kb.Lang) string {
+	switch n := len(list); {
+	case n == 0:
+		return ""
+	case n == 1:
+		return list[0]
+	case n <= limit+1:
+		return strings.Join(list[:n-1], say(lang, listComma, nil)) + say(lang, listAnd, nil) + list[n-1]
+	}
+	shown := strings.Join(list[:limit], say(lang, listComma, nil))
+	return say(lang, andMore, values{"list": shown, "n": len(list) - limit, "total": len(list)})
+}
+
+func times(n int, lang kb.Lang) string {
+	switch {
+	case n == 1:
+		return say(lang, once, nil)
+	case n == 2 && lang == kb.English:
+		return "twice"
+	}
+	return say(lang, timesMany, values{"n": n})
+}
+
+// countWord is a count that begins a sentence.
+func countWord(n int, lang kb.Lang) string {
+	words := [...]string{2: "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"}
+	switch {
+	case lang == kb.Chinese && n == 2:
+		return "两个"
+	case lang == kb.Chinese:
+		return strconv.Itoa(n) + " 个"
+	case n >= 2 && n < len(words):
+		return words[n]
+	}
+	return strconv.Itoa(n)
+}
+
+// duration rounds to what a reader takes in: 0.3 ms, 31 ms, 1.0 s, 95 s,
+// 12 min, 5.2 h, 3.1 d.
+func duration(d time.Duration, lang kb.Lang) string {
+	unit, n := milliseconds, float64(d)/float64(time.Millisecond)
+	switch {
+	case d >= 48*time.Hour:
+		unit, n = days, d.Hours()/24
+	case d >= 2*time.Hour:
+		unit, n = hours, d.Hours()
+	case d >= 2*time.Minute:
+		unit, n = minutes, d.Minutes()
+	case d >= time.Second-time.Second/2000: // what would round to 1000 ms
+		unit, n = seconds, d.Seconds()
+	}
+	decimals := 1
+	switch {
+	case n >= 9.95 || n == 0:
+		decimals = 0
+	case unit == milliseconds && n < 0.095:
+		decimals = 2
+	}
+	return say(lang, unit, values{"n": strconv.FormatFloat(n, 'f', decimals, 64)})
+}

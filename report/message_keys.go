@@ -1,0 +1,233 @@
+package report
+
+// The messages. Their texts are in english and chinese.
+const (
+	// Titles of the symptoms.
+	titleTakeOver message = iota
+	titleShared
+	titleChurn
+	titleIdentifier
+	titleUnavailable
+	titleCredentials
+	titleNotAuthorized
+	titleVersion
+	titleConnack
+	titleRedirect
+	titleClosed
+	titleNoConnack
+	titleSlow
+	titleRefused
+	titleTimeout
+	titleTLSToPlain
+	titlePlainToTLS
+	titleHTTP
+	titleTLSAlert
+	titleWS
+	titleStorm
+	titleKeepAlive
+	titleFlapping
+	titleMalformed
+	titleOther
+
+	// Answers: what is wrong, in one sentence; the fix follows it.
+	answerTakeOver
+	answerTakeOverLoop
+	answerTakeOverLoopOne
+	answerTakeOverUser
+	answerStale
+	answerShared
+	answerChurn
+	answerIdentifier
+	answerIdentifierEmpty
+	answerCode
+	answerCredentials
+	answerNotAuthorized
+	answerVersion
+	answerRedirect
+	answerClosed
+	answerClosedEarly
+	answerNoConnack
+	answerSlow
+	answerRefused
+	answerTimeout
+	answerTLSToPlain
+	answerPlainToTLS
+	answerHTTP
+	answerTLSAlert
+	answerWS
+	answerStorm
+	answerKeepAlive
+	answerFlapping
+	answerMalformed
+	answerOther
+
+	// Summaries: one sentence with the numbers.
+	summaryTakeOver
+	summaryTakeOverUser
+	summaryStale
+	summaryShared
+	summaryChurn
+	summaryCode
+	summaryAuth
+	summaryRedirect
+	summaryClosed
+	summaryNoConnack
+	summarySlow
+	summaryRefused
+	summaryTimeout
+	summaryTLSToPlain
+	summaryPlainToTLS
+	summaryHTTP
+	summaryTLSAlert
+	summaryWS
+	summaryStorm
+	summaryKeepAlive
+	summaryFlapping
+	summaryMalformed
+	summaryOther
+
+	// Answers when there is nothing to find.
+	answerQuiet
+	answerAllAccepted
+	answerSomeAccepted
+	answerRemark
+	answerMore
+	answerHidden
+	answerNothingShown
+	answerEncryptedOne
+	answerOpen
+	answerUnseen
+	portOne
+	portMany
+	answerEncrypted
+	answerNoTraffic
+	answerNoTCP
+	answerUnreadable
+	answerNoFinding
+	answerNoPackets
+	answerNotMQTT
+	answerUndecoded
+	answerSilentPort
+
+	// Labels of a finding.
+	labelBroker
+	labelWho
+	labelWhen
+	labelPackets
+	labelWireshark
+	labelCause
+	labelNotCause
+	labelMaybe
+	labelDo
+	labelCould
+	labelNoUse
+	labelDeadEnd
+	labelAlsoDead
+	labelCannotTell
+	labelLook
+	labelArticle
+	labelAdvice
+	severityError
+	severityWarning
+	severityInfo
+
+	// Phrases of a finding.
+	whoIDs
+	whoEmpty
+	whoAt
+	whenSpan
+	whenOnce
+	inCapture
+	tagSupported
+	tagPossible
+	tagRate
+	tagFails
+	failsShort
+	tagConfidence
+	inPlace
+	notApplicable
+	seen
+	supportedBy
+	asIn
+	more
+
+	// Lists and counts.
+	listAnd
+	listComma
+	colon
+	semicolon
+	fullStop
+	andMore
+	once
+	timesMany
+	subjectOne
+	subjectMany
+	subjectEmpty
+	mqttVersion
+	version
+
+	// Units.
+	milliseconds
+	seconds
+	minutes
+	hours
+	days
+
+	// The totals.
+	totalSessions
+	totalConnections
+	totalAccepted
+	totalRejected
+	totalRejectedWith
+	totalUnanswered
+	totalRefused
+	totalTLSFailed
+	totalNotMQTT
+	totalEncrypted
+	totalUnknown
+	totalRest
+	totalClean
+	encryptedRest
+	noteMidStream
+	noteGap
+	noteCut
+	noteOneSided
+	noteTwice
+	noteDesync
+	captureCut
+	captureProblem
+	captureUndecoded
+	reasonCount
+	reasonNotTCP
+	reasonNotIP
+	reasonFragment
+	reasonUnknownLink
+	reasonCut
+	reasonMalformed
+
+	// Tables.
+	headVersion
+	headCode
+	headName
+	headCount
+	headSession
+	headTime
+	headClient
+	headBroker
+	headClientID
+	headOutcome
+	headConnack
+	headCapture
+	headPackets
+	headSpan
+	headFirst
+	outcomeAccepted
+	outcomeRejected
+	outcomeUnanswered
+	outcomeRefused
+	outcomeTLSFailed
+	outcomeNotMQTT
+	outcomeUnknown
+
+	messages // how many there are
+)

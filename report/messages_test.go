@@ -1,0 +1,163 @@
+package report
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/mqttriage/mqttriage/analyze"
+	"github.com/mqttriage/mqttriage/kb"
+)
+
+// placeholders are the names of the values that a template uses.
+func placeholders(template string) []string {
+	var names []string
+	for rest := template; ; {
+		_, after, found := strings.Cut(rest, "{")
+		if !found {
+			slices.Sort(names)
+			return slices.Compact(names)
+		}
+		inner, tail, _ := strings.Cut(after, "}")
+		name, _, _ := strings.Cut(strings.TrimLeft(inner, "?!"), "|")
+		names = append(names, strings.ToLower(name)) // {Subject} begins a sentence
+		rest = tail
+	}
+}
+
+func TestEveryMessageIsThereInBothLanguages(t *testing.T) {
+	// The value that only one language's wording needs.
+	only := map[message]string{andMore: "total"}
+	for m := range messages {
+		en, zh := english[m], chinese[m]
+		if en == "" || zh == "" {
+			t.Errorf("message %d: English %q, Chinese %q", m, en, zh)
+		}
+		for _, s := range []string{en, zh} {
+			if strings.Count(s, "{") != strings.Count(s, "}") || strings.Count(s, "[") != strings.Count(s, "]") {
+				t.Errorf("message %d: unbalanced: %q", m, s)
+			}
+			if strings.Contains(s, "{}") {
+				t.Errorf("message %d: a placeholder without a name: %q", m, s)
+			}
+		}
+		for _, name := range placeholders(zh) {
+			if !slices.Contains(placeholders(en), name) && only[m] != name {
+				t.Errorf("message %d: Chinese uses {%s}, English does not: %q, %q", m, name, en, zh)
+			}
+		}
+	}
+}
+
+func TestFill(t *testing.T) {
+	tests := []struct {
+		name, template string
+		v              values
+		want           string
+		known          bool
+	}{
+		{"plain", "plain", nil, "plain", true},
+		{"value", "a {x} b", values{"x": 3}, "a 3 b", true},
+		{"one", "{n} {n|day|days}", values{"n": 1}, "1 day", true},
+		{"many", "{n} {n|day|days}", values{"n": 0}, "0 days", true},
+		{"absent", "a {x} b", nil, "a  b", false},
+		{"optional there", "a[ {x}] b", values{"x": "y"}, "a y b", true},
+		{"optional absent", "a[ {x}] b", nil, "a b", true},
+		{"true", "a[{?x} yes][{!x} no]", values{"x": true}, "a yes", true},
+		{"false", "a[{?x} yes][{!x} no]", values{"x": false}, "a no", true},
+		{"neither", "a[{?x} yes][{!x} no]", nil, "a", true},
+		{"a value is no template", "a {x}", values{"x": "{y} [z]"}, "a {y} [z]", true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, known := fill(tt.template, tt.v)
+			if got != tt.want || known != tt.known {
+				t.Errorf("fill(%q) = %q, %v, want %q, %v", tt.template, got, known, tt.want, tt.known)
+			}
+		})
+	}
+}
+
+// contractSymptoms are the ids of the contract.
+var contractSymptoms = []string{
+	"client-id-takeover", "client-id-shared", "client-id-churn",
+	"identifier-rejected", "server-unavailable", "bad-credentials",
+	"not-authorized", "version-refused", "connack-other", "server-redirect",
+	"closed-before-connack", "no-connack", "slow-connack",
+	"connection-refused", "connection-timeout",
+	"tls-to-plain-port", "plain-to-tls-port", "http-on-mqtt-port", "tls-alert",
+	"ws-upgrade-failed", "retry-storm", "keepalive-timeout",
+	"session-flapping", "malformed-connect",
+}
+
+func TestEverySymptomHasWords(t *testing.T) {
+	for _, symptom := range slices.Concat(contractSymptoms, analyze.Symptoms()) {
+		w, ok := wordings[symptom]
+		if !ok {
+			t.Errorf("no words for %s", symptom)
+			continue
+		}
+		// Facts may be absent, and mostly client IDs too; a sentence must not
+		// have a hole then.
+		for _, ids := range [][]string{nil, {"gw-7"}, {"a", "b", "c", "d", "e"}} {
+			f := &analyze.Finding{
+				Symptom: symptom, Broker: "10.0.0.1:1883", Sessions: 1,
+				ClientIDs: ids, Clients: []string{"10.0.0.2"}, Codes: []string{"0x02"},
+			}
+			if ids == nil && aboutIDs[symptom] {
+				continue
+			}
+			for _, lang := range []kb.Lang{kb.English, kb.Chinese} {
+				v := valuesOf(f, lang)
+				for _, m := range []message{w.title, w.summary, w.answer} {
+					if s, known := fill(m.text(lang), v); !known {
+						t.Errorf("%s with %d client IDs: a value is missing in %q", symptom, len(ids), s)
+					}
+				}
+			}
+		}
+	}
+}
+
+// aboutIDs are the symptoms whose sentences need a client ID: those that are
+// about one, and the rejected one, which has a sentence for an empty ID.
+var aboutIDs = map[string]bool{"client-id-takeover": true, "client-id-shared": true, "identifier-rejected": true}
+
+func TestDescribe(t *testing.T) {
+	base := analyze.Finding{
+		Symptom: "client-id-takeover", Broker: "10.0.0.1:1883",
+		ClientIDs: []string{"gw-7"}, Clients: []string{"10.0.0.2", "10.0.0.3"}, Sessions: 12,
+	}
+	base.Facts.Takeovers.Set(10)
+	loop := base
+	loop.Facts.TakeoverLoop.Set(true)
+	one := loop
+	one.Clients = []string{"10.0.0.2"}
+	stale := base
+	stale.Facts.StaleReconnect.Set(true)
+	user := base
+	user.ClientIDs = []string{"a", "b"}
+	user.Facts.IDsDiffer.Set(true)
+	empty := analyze.Finding{Symptom: "identifier-rejected", Broker: "10.0.0.1:1883", Sessions: 2, Codes: []string{"0x02"}}
+	tests := []struct {
+		name   string
+		f      analyze.Finding
+		en, zh string
+	}{
+		{"loop", loop, `Two clients share client ID "gw-7" and take each other's session over, again and again: 10 times.`, `两个客户端共用客户端 ID "gw-7"，反复互相接管会话：共 10 次。`},
+		{"loop at one address", one, `Sessions with client ID "gw-7", all from 10.0.0.2, take each other over, again and again: 10 times.`, ""},
+		{"stale", stale, `No harm seen: client "gw-7" came back and replaced its own dead connection, 10 times.`, ""},
+		{"shared user name", user, `Sessions with different client IDs ("a" and "b") take each other over, 10 times: they share one user name, which the broker seems to use as the client ID.`, ""},
+		{"empty ID", empty, "Broker 10.0.0.1:1883 rejects an empty client ID with 0x02 (identifier rejected), twice.", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := describe(&tt.f, kb.English).answer; got != tt.en {
+				t.Errorf("answer\n got %s\nwant %s", got, tt.en)
+			}
+			if got := describe(&tt.f, kb.Chinese).answer; tt.zh != "" && got != tt.zh {
+				t.Errorf("answer\n got %s\nwant %s", got, tt.zh)
+			}
+		})
+	}
+}
