@@ -157,6 +157,11 @@ type Session struct {
 	// Auth is the last AUTH packet (MQTT 5 enhanced authentication).
 	Auth *mqtt.Auth
 
+	// TLS is what a TLS handshake shows; nil without one. HTTP is what an HTTP
+	// request shows; nil without one.
+	TLS  *TLS
+	HTTP *HTTP
+
 	Outcome Outcome
 
 	// Opened is the first packet of the connection that the capture shows,
@@ -207,6 +212,42 @@ type Session struct {
 	ClientGap, BrokerGap bool
 
 	Notes []Note
+}
+
+// TLS is what is visible of a TLS connection (RFC 5246, RFC 8446).
+type TLS struct {
+	// Version is the one agreed on, "1.0" to "1.3"; "" when the server did
+	// not answer. SNI is the server name and ALPN the protocols that the
+	// client asks for.
+	Version string
+	SNI     string
+	ALPN    []string
+	// Alert is the first fatal alert's name, "encrypted" when only its
+	// presence shows; AlertBy who sent it, AlertAt the packet.
+	Alert   string
+	AlertBy Side
+	AlertAt Event
+	// Finished says that both sides sent application data or, in TLS 1.3,
+	// records that look like it: the handshake succeeded for the sender.
+	Finished bool
+	// FirstData is the client's first application-data record, which holds
+	// the CONNECT; AnswerBytes are the sizes of the broker's records after it
+	// that could hold a CONNACK, so that 0 proves that none was sent.
+	FirstData     Event
+	AnswerRecords int
+	Decrypted     bool
+}
+
+// HTTP is what an HTTP request on the connection says.
+type HTTP struct {
+	Method, Path string
+	// Upgrade says that it asks for a WebSocket, Subprotocol that it offers
+	// the subprotocol mqtt [MQTT-6.0.0-3].
+	Upgrade, Subprotocol bool
+	// Status is the answer's status code, 0 without an answer. Accepted says
+	// that the answer agrees to the subprotocol mqtt.
+	Status   int
+	Accepted bool
 }
 
 // Has reports whether the session carries a note.

@@ -1,0 +1,92 @@
+package tcp
+
+import "bytes"
+
+// A queue holds one side's bytes that wait for a hole before them to be
+// filled, in order and without overlap.
+type queue struct {
+	chunks []chunk
+	bytes  int // held in chunks' data
+	// covered says that the other side has acknowledged all of the first
+	// hole, since when in capture time: it will not be filled by a
+	// retransmission any more.
+	covered bool
+	since   int64
+}
+
+// chunk is a run of bytes, or of bytes that a snap length cut off: data is
+// then nil.
+type chunk struct {
+	off  int64
+	n    int
+	data []byte
+	mark Mark
+}
+
+func (k *chunk) end() int64 { return k.off + int64(k.n) }
+
+// insert takes those of n bytes at off that are not held yet: of bytes seen
+// twice the first copy counts. data is nil for bytes that were cut off; it is
+// copied. insert reports whether some were held already.
+func (q *queue) insert(off int64, data []byte, n int, m Mark) (again bool) {
+	end := off + int64(n)
+	i := 0
+	for pos := off; pos < end; {
+		for i < len(q.chunks) && q.chunks[i].end() <= pos {
+			i++
+		}
+		stop := end
+		if i < len(q.chunks) {
+			if c := &q.chunks[i]; c.off <= pos {
+				pos, again = c.end(), true
+				continue
+			}
+			stop = min(end, q.chunks[i].off)
+		}
+		piece := chunk{off: pos, n: int(stop - pos), mark: m}
+		if data != nil {
+			piece.data = bytes.Clone(data[pos-off : stop-off])
+			q.bytes += piece.n
+		}
+		q.chunks = append(q.chunks, chunk{})
+		copy(q.chunks[i+1:], q.chunks[i:])
+		q.chunks[i] = piece
+		pos = stop
+	}
+	return again
+}
+
+// seen is the offset behind the last chunk, 0 without any.
+func (q *queue) seen() int64 {
+	if len(q.chunks) == 0 {
+		return 0
+	}
+	return q.chunks[len(q.chunks)-1].end()
+}
+
+// pop removes the first chunk.
+func (q *queue) pop() chunk {
+	first := q.chunks[0]
+	n := copy(q.chunks, q.chunks[1:])
+	q.chunks[n] = chunk{}
+	q.chunks = q.chunks[:n]
+	q.bytes -= len(first.data)
+	return first
+}
+
+// truncate drops what lies at off and beyond.
+func (q *queue) truncate(off int64) {
+	for i := len(q.chunks) - 1; i >= 0 && q.chunks[i].end() > off; i-- {
+		c := &q.chunks[i]
+		keep := max(0, int(off-c.off))
+		if c.data != nil {
+			q.bytes -= c.n - keep
+			c.data = c.data[:keep]
+		}
+		c.n = keep
+		if keep == 0 {
+			*c = chunk{}
+			q.chunks = q.chunks[:i]
+		}
+	}
+}

@@ -1,0 +1,303 @@
+package tcp
+
+import (
+	"slices"
+	"time"
+
+	"github.com/mqttriage/mqttriage/decode/link"
+)
+
+// Options bounds a Table. Zero values mean the defaults.
+type Options struct {
+	// Open is called for every new connection and returns who follows it;
+	// nil, or returning nil, nobody does.
+	Open func(*Conn) Handler
+	// MaxConns is how many connections are kept that have not ended; beyond
+	// it one is evicted. Default 1<<20.
+	MaxConns int
+	// MaxEnded is how many ended 4-tuples are remembered, to know their
+	// stragglers. Default 1<<18.
+	MaxEnded int
+	// MaxBuffered is how many bytes may wait behind holes in all connections
+	// together. Default 16 MiB.
+	MaxBuffered int
+	// Linger is how long a closed connection waits for late segments, in
+	// capture time. Default 2 s: a packet that overtook another in the
+	// network or in the capture is out by milliseconds, a lost last segment
+	// comes back within two retransmission timeouts of a second at the most
+	// (RFC 6298 §2), and few stacks give a port out again so soon.
+	Linger time.Duration
+}
+
+// Stats counts what a Table saw and holds.
+type Stats struct {
+	// Connections were seen in all; Open of them have not ended.
+	Connections, Open int
+	// Evicted connections were ended early to make room.
+	Evicted int
+	// Late segments belonged to connections that had ended.
+	Late int
+	// Stray segments did not fit their connection, such as an RST outside the
+	// window, and were ignored for it.
+	Stray int
+	// Buffered bytes wait behind holes.
+	Buffered int
+	// Remembered is the number of ended 4-tuples that are remembered.
+	Remembered int
+}
+
+// Table tells connections apart and reassembles their streams. Time goes by
+// the packets' marks and may jump either way. It is not safe for concurrent
+// use.
+type Table struct {
+	opts   Options
+	tuples tuples
+	// lastKey and lastRef are the latest segment's, for segments of one
+	// connection come in bursts.
+	lastKey key
+	lastRef uint32
+
+	open    list // in order of opening, but for the eviction hand
+	closing list // in order of closing
+	spare   *Conn
+	fresh   []Conn
+
+	streams uint32
+	stats   Stats
+	now     int64
+}
+
+// NewTable returns an empty table.
+func NewTable(o Options) *Table {
+	if o.MaxConns <= 0 {
+		o.MaxConns = 1 << 20
+	}
+	if o.MaxEnded <= 0 {
+		o.MaxEnded = 1 << 18
+	}
+	if o.MaxBuffered <= 0 {
+		o.MaxBuffered = 16 << 20
+	}
+	if o.Linger <= 0 {
+		o.Linger = 2 * time.Second
+	}
+	return &Table{opts: o, tuples: newTuples()}
+}
+
+// Connections is how many connections were seen.
+func (t *Table) Connections() int { return t.stats.Connections }
+
+// Stats counts what was seen so far.
+func (t *Table) Stats() Stats {
+	s := t.stats
+	s.Open = t.open.n + t.closing.n
+	s.Remembered = t.tuples.ended.n
+	return s
+}
+
+// Add takes the next segment of the capture. m.Number must be above 0.
+func (t *Table) Add(s *link.Segment, m Mark) {
+	if m.Nano != 0 {
+		t.now = m.Nano
+	}
+	t.expire()
+
+	k, dir := keyOf(s.Src, s.Dst)
+	ref := t.lastRef
+	fresh := false
+	if ref == 0 || k != t.lastKey {
+		h := t.tuples.hash(&k)
+		if ref = t.tuples.find(&k, h); ref == 0 {
+			ref = t.tuples.insert(&k, h)
+			fresh = true
+		}
+		t.lastKey, t.lastRef = k, ref
+	}
+	tp := t.tuples.at(ref)
+	tp.conv.observe(dir, s, fresh, &t.streams)
+
+	c := tp.conn
+	if c == nil && !fresh && tp.straggler(dir, s) {
+		t.stats.Late++
+		return
+	}
+	if c != nil && c.reusedBy(c.side(dir), s) {
+		t.end(c)
+		c = nil
+	}
+	if c == nil {
+		c = t.begin(ref, dir, fresh, s, m)
+	}
+	t.segment(c, c.side(dir), s, m)
+}
+
+// Flush ends every connection, in order of appearance.
+func (t *Table) Flush() {
+	all := make([]*Conn, 0, t.open.n+t.closing.n)
+	for c := t.open.head; c != nil; c = c.next {
+		all = append(all, c)
+	}
+	for c := t.closing.head; c != nil; c = c.next {
+		all = append(all, c)
+	}
+	slices.SortFunc(all, func(a, b *Conn) int { return a.Number - b.Number })
+	for _, c := range all {
+		t.end(c)
+	}
+}
+
+// begin makes the connection that a segment opens.
+func (t *Table) begin(ref uint32, dir uint8, fresh bool, s *link.Segment, m Mark) *Conn {
+	if !fresh {
+		t.tuples.revive(ref)
+	}
+	if t.open.n+t.closing.n >= t.opts.MaxConns {
+		t.evict()
+	}
+	tp := t.tuples.at(ref)
+	c := t.allocate()
+	t.stats.Connections++
+	c.Number, c.Stream = t.stats.Connections, int(tp.conv.stream)
+	c.First, c.tuple, c.dir0 = m, ref, dir
+	c.Endpoints[0], c.Endpoints[1] = s.Src, s.Dst
+	if s.Flags&(link.SYN|link.ACK|link.RST) == link.SYN|link.ACK {
+		c.turn()
+	}
+	if t.opts.Open != nil {
+		c.handler = t.opts.Open(c)
+	}
+	if c.handler == nil {
+		c.handler = nobody{}
+	}
+	tp.conn = c
+	t.open.push(c)
+	return c
+}
+
+// end finishes a connection and leaves its tuple to stragglers.
+func (t *Table) end(c *Conn) {
+	t.finish(c, 0)
+	t.finish(c, 1)
+	tp := t.tuples.at(c.tuple)
+	for dir := range uint8(2) {
+		st := &c.Sides[c.side(dir)]
+		tp.known[dir] = st.started
+		tp.first[dir] = st.base
+		tp.last[dir] = st.base + uint32(st.Next)
+	}
+	tp.conn = nil
+	t.tuples.retire(c.tuple)
+	if t.tuples.ended.n > t.opts.MaxEnded {
+		old := t.tuples.ended.head
+		t.tuples.revive(old)
+		t.tuples.remove(old)
+		if old == t.lastRef {
+			t.lastRef = 0
+		}
+	}
+	if c.closed {
+		t.closing.remove(c)
+	} else {
+		t.open.remove(c)
+	}
+	c.handler.End(c)
+	*c = Conn{next: t.spare}
+	t.spare = c
+}
+
+// expire ends the connections that closed long enough ago.
+func (t *Table) expire() {
+	for c := t.closing.head; c != nil; c = t.closing.head {
+		if t.now < c.closedAt { // the clock was set back
+			c.closedAt = t.now
+		}
+		if t.now-c.closedAt < int64(t.opts.Linger) {
+			return
+		}
+		t.end(c)
+	}
+}
+
+// evict ends one connection to make room: one that is closed anyway, else the
+// least recently used as far as one bit tells (the CLOCK algorithm), which
+// costs packets nothing. A flood of SYNs evicts itself first.
+func (t *Table) evict() {
+	t.stats.Evicted++
+	if c := t.closing.head; c != nil {
+		t.end(c)
+		return
+	}
+	for t.open.head.touched {
+		c := t.open.head
+		c.touched = false
+		t.open.remove(c)
+		t.open.push(c)
+	}
+	t.end(t.open.head)
+}
+
+// close moves a connection to those that wait for stragglers only.
+func (t *Table) close(c *Conn) {
+	if c.closed {
+		return
+	}
+	t.open.remove(c)
+	c.closed, c.closedAt = true, t.now
+	t.closing.push(c)
+}
+
+// connChunk is how many connections are allocated at once.
+const connChunk = 256
+
+func (t *Table) allocate() *Conn {
+	if c := t.spare; c != nil {
+		t.spare = c.next
+		c.next = nil
+		return c
+	}
+	if len(t.fresh) == 0 {
+		t.fresh = make([]Conn, connChunk)
+	}
+	c := &t.fresh[0]
+	t.fresh = t.fresh[1:]
+	return c
+}
+
+// nobody follows a connection.
+type nobody struct{}
+
+func (nobody) Data(*Conn, Side, []byte, Mark)     {}
+func (nobody) Gap(*Conn, Side, int64, bool, Mark) {}
+func (nobody) End(*Conn)                          {}
+
+// list is a list of connections through their prev and next.
+type list struct {
+	head, tail *Conn
+	n          int
+}
+
+func (l *list) push(c *Conn) {
+	c.prev, c.next = l.tail, nil
+	if l.tail != nil {
+		l.tail.next = c
+	} else {
+		l.head = c
+	}
+	l.tail = c
+	l.n++
+}
+
+func (l *list) remove(c *Conn) {
+	if c.prev != nil {
+		c.prev.next = c.next
+	} else {
+		l.head = c.next
+	}
+	if c.next != nil {
+		c.next.prev = c.prev
+	} else {
+		l.tail = c.prev
+	}
+	c.prev, c.next = nil, nil
+	l.n--
+}

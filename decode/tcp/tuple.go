@@ -1,0 +1,201 @@
+package tcp
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/maphash"
+	"net/netip"
+
+	"github.com/mqttriage/mqttriage/decode/link"
+)
+
+// key is a 4-tuple: the two addresses and the two ports, the lower endpoint
+// first, so that both directions have the same key.
+type key [36]byte
+
+// keyOf makes the key of a segment, and the direction in it: 0 from the lower
+// endpoint, 1 from the higher.
+func keyOf(src, dst netip.AddrPort) (k key, dir uint8) {
+	a, b := src.Addr().As16(), dst.Addr().As16()
+	p, q := src.Port(), dst.Port()
+	if order := bytes.Compare(a[:], b[:]); order > 0 || order == 0 && p > q {
+		a, b, p, q, dir = b, a, q, p, 1
+	}
+	copy(k[:], a[:])
+	copy(k[16:], b[:])
+	binary.BigEndian.PutUint16(k[32:], p)
+	binary.BigEndian.PutUint16(k[34:], q)
+	return k, dir
+}
+
+// tuple is what is known of a 4-tuple. It outlives its connection for a while,
+// so that stragglers do not look like a new one.
+type tuple struct {
+	key  key
+	conv conversation
+	conn *Conn // nil when the last connection has ended
+	// first and last are, when conn is nil, the sequence numbers of each
+	// direction's first byte and behind its last; valid where known.
+	first, last [2]uint32
+	known       [2]bool
+	hash        uint32
+	prev, next  uint32 // in the list of ended tuples
+}
+
+// straggler reports whether a segment on an ended tuple belongs to the past: it
+// brings nothing that the last connection had not sent. A SYN never does.
+func (tp *tuple) straggler(dir uint8, s *link.Segment) bool {
+	switch {
+	case s.Flags&link.RST != 0:
+		return true
+	case s.Flags&(link.SYN|link.ACK) == link.SYN:
+		return false
+	case s.Flags&link.SYN != 0:
+		return tp.known[dir] && s.Seq+1 == tp.first[dir]
+	case s.Length == 0:
+		return true
+	}
+	ahead := int32(s.Seq + uint32(s.Length) - tp.last[dir])
+	return tp.known[dir] && ahead <= 0 && ahead > -lossWindow
+}
+
+const tupleChunk = 512
+
+// tuples is a hash table of tuples by key: open addressing over references, so
+// that it holds no pointers for the collector to follow. The seed keeps a
+// sender from choosing addresses that collide.
+type tuples struct {
+	seed   maphash.Seed
+	slots  []slot
+	used   int
+	chunks [][]tuple
+	free   uint32 // head of the list of unused tuples, through next
+	made   uint32
+	ended  ring
+}
+
+// slot refers to a tuple by its number from 1; 0 is empty.
+type slot struct{ hash, ref uint32 }
+
+// ring is the list of ended tuples, the longest ended first.
+type ring struct {
+	head, tail uint32
+	n          int
+}
+
+func newTuples() tuples {
+	return tuples{seed: maphash.MakeSeed(), slots: make([]slot, 1024)}
+}
+
+func (t *tuples) at(ref uint32) *tuple {
+	i := ref - 1
+	return &t.chunks[i/tupleChunk][i%tupleChunk]
+}
+
+func (t *tuples) hash(k *key) uint32 { return uint32(maphash.Bytes(t.seed, k[:])) }
+
+// find returns the reference of k, or 0.
+func (t *tuples) find(k *key, hash uint32) uint32 {
+	mask := uint32(len(t.slots) - 1)
+	for i := hash & mask; ; i = (i + 1) & mask {
+		s := t.slots[i]
+		if s.ref == 0 {
+			return 0
+		}
+		if s.hash == hash && t.at(s.ref).key == *k {
+			return s.ref
+		}
+	}
+}
+
+// insert adds k, which is not in the table.
+func (t *tuples) insert(k *key, hash uint32) uint32 {
+	if (t.used+1)*4 > len(t.slots)*3 {
+		t.grow()
+	}
+	ref := t.free
+	if ref != 0 {
+		t.free = t.at(ref).next
+	} else {
+		if int(t.made) == len(t.chunks)*tupleChunk {
+			t.chunks = append(t.chunks, make([]tuple, tupleChunk))
+		}
+		t.made++
+		ref = t.made
+	}
+	*t.at(ref) = tuple{key: *k, hash: hash}
+	t.place(slot{hash, ref})
+	t.used++
+	return ref
+}
+
+func (t *tuples) place(s slot) {
+	mask := uint32(len(t.slots) - 1)
+	i := s.hash & mask
+	for t.slots[i].ref != 0 {
+		i = (i + 1) & mask
+	}
+	t.slots[i] = s
+}
+
+func (t *tuples) grow() {
+	old := t.slots
+	t.slots = make([]slot, 2*len(old))
+	for _, s := range old {
+		if s.ref != 0 {
+			t.place(s)
+		}
+	}
+}
+
+// remove forgets a tuple that is not in the list of ended ones.
+func (t *tuples) remove(ref uint32) {
+	tp := t.at(ref)
+	mask := uint32(len(t.slots) - 1)
+	i := tp.hash & mask
+	for t.slots[i].ref != ref {
+		i = (i + 1) & mask
+	}
+	// Move later slots of the run back into the hole, so that no run breaks.
+	for j := (i + 1) & mask; t.slots[j].ref != 0; j = (j + 1) & mask {
+		home := t.slots[j].hash & mask
+		if (j-home)&mask >= (j-i)&mask {
+			t.slots[i] = t.slots[j]
+			i = j
+		}
+	}
+	t.slots[i] = slot{}
+	t.used--
+	*tp = tuple{next: t.free}
+	t.free = ref
+}
+
+// retire puts a tuple at the end of the list of ended ones.
+func (t *tuples) retire(ref uint32) {
+	tp := t.at(ref)
+	tp.prev, tp.next = t.ended.tail, 0
+	if t.ended.tail != 0 {
+		t.at(t.ended.tail).next = ref
+	} else {
+		t.ended.head = ref
+	}
+	t.ended.tail = ref
+	t.ended.n++
+}
+
+// revive takes a tuple out of the list of ended ones.
+func (t *tuples) revive(ref uint32) {
+	tp := t.at(ref)
+	if tp.prev != 0 {
+		t.at(tp.prev).next = tp.next
+	} else {
+		t.ended.head = tp.next
+	}
+	if tp.next != 0 {
+		t.at(tp.next).prev = tp.prev
+	} else {
+		t.ended.tail = tp.prev
+	}
+	tp.prev, tp.next = 0, 0
+	t.ended.n--
+}
