@@ -146,6 +146,42 @@ type Facts struct {
 	// AuthPending: the broker sent AUTH 0x18 and the exchange did not end.
 	AuthPending Fact[bool] `json:"auth_pending,omitzero"`
 
+	// Behind TLS.
+
+	// Encrypted: every session of the finding is behind TLS that was not
+	// decrypted (true), or none is.
+	Encrypted Fact[bool] `json:"encrypted,omitzero"`
+	// SNI and ALPN are the TLS server name and the first protocol that the
+	// clients ask for, where all agree; ALPN is "" where none is asked for.
+	SNI  Fact[string] `json:"sni,omitzero"`
+	ALPN Fact[string] `json:"alpn,omitzero"`
+	// TLSVersion is the version agreed on: "1.0" to "1.3".
+	TLSVersion Fact[string] `json:"tls_version,omitzero"`
+	// TLSAlert is the alert's name (RFC 8446 §6): "unknown_ca"; "encrypted"
+	// where only its presence shows. TLSAlertBy is "client" or "broker".
+	TLSAlert   Fact[string] `json:"tls_alert,omitzero"`
+	TLSAlertBy Fact[string] `json:"tls_alert_by,omitzero"`
+	// HTTPStatus is the status with which an HTTP or WebSocket upgrade request
+	// was answered; WSUpgrade says that the request asked for a WebSocket,
+	// WSProtocol that it offered the subprotocol mqtt, HTTPPath its path.
+	HTTPStatus Fact[int]    `json:"http_status,omitzero"`
+	WSUpgrade  Fact[bool]   `json:"ws_upgrade,omitzero"`
+	WSProtocol Fact[bool]   `json:"ws_protocol,omitzero"`
+	HTTPPath   Fact[string] `json:"http_path,omitzero"`
+
+	// Which broker, which client: guesses from what the packets carry, or what
+	// the user states.
+
+	// BrokerVendor is one of the names in vendor.go ("mosquitto", "emqx",
+	// "aws-iot" …). BrokerVersion is "2.0" or the like, where known.
+	// BrokerBasis is "stated", "certain" or "likely".
+	BrokerVendor  Fact[string] `json:"broker_vendor,omitzero"`
+	BrokerVersion Fact[string] `json:"broker_version,omitzero"`
+	BrokerBasis   Fact[string] `json:"broker_basis,omitzero"`
+	// ClientLibrary is one of the names in library.go ("paho-python", "mqttjs",
+	// "esp-idf" …), where all the finding's clients look alike.
+	ClientLibrary Fact[string] `json:"client_library,omitzero"`
+
 	// The same broker, outside the finding.
 
 	// BrokerAccepted counts the broker's accepted sessions in the captures.
@@ -190,6 +226,31 @@ type Facts struct {
 	RetriesDowngraded   Fact[int] `json:"retries_downgraded,omitzero"`
 	RetriesCredsDropped Fact[int] `json:"retries_credentials_dropped,omitzero"`
 	RetriesCredsAdded   Fact[int] `json:"retries_credentials_added,omitzero"`
+
+	// RetriesPort counts next attempts that went to another port of the same
+	// host.
+	RetriesPort Fact[int] `json:"retries_port_changed,omitzero"`
+	// WorkedChange says what was different in the CONNECT of a client of the
+	// finding that was accepted later: "client-id", "clean-start",
+	// "keep-alive", "version", "credentials", "port", "nothing", or "several";
+	// with the packet of that CONNECT. Absent when none was accepted.
+	WorkedChange Fact[string] `json:"worked_change,omitzero"`
+	// BrokerSpeaks5: the broker sent MQTT 5 somewhere in the captures.
+	BrokerSpeaks5 Fact[bool] `json:"broker_speaks_5,omitzero"`
+
+	// Keep-alive and flapping.
+
+	// SilenceS is the median time from the client's last packet to the
+	// broker's close, in seconds; SilenceFactor the same as a multiple of the
+	// keep-alive in force.
+	SilenceS      Fact[float64] `json:"silence_s,omitzero"`
+	SilenceFactor Fact[float64] `json:"silence_factor,omitzero"`
+	// SessionLengthS is the median time from CONNACK to the end of the
+	// sessions, in seconds. Flaps counts them; FlapsClosedBy is "client" or
+	// "broker" where one side ended all.
+	SessionLengthS Fact[float64] `json:"session_length_s,omitzero"`
+	Flaps          Fact[int]     `json:"flaps,omitzero"`
+	FlapsClosedBy  Fact[string]  `json:"flaps_closed_by,omitzero"`
 
 	// Takeovers.
 
