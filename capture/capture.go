@@ -51,7 +51,8 @@ type Info struct {
 	// appearance.
 	LinkTypes []LinkType
 	// Interfaces are the names of a pcapng file's or a live capture's
-	// interfaces by index, "" where one has no name. Empty for pcap files.
+	// interfaces by index, "" where one has no name. Empty for pcap files; a
+	// file with thousands of interfaces has only the first ones here.
 	Interfaces []string
 	// Packets counts those that Next returned.
 	Packets int

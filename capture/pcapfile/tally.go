@@ -1,0 +1,103 @@
+package pcapfile
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/mqttriage/mqttriage/capture"
+)
+
+// trouble is a kind of damage that does not stop reading. A report has one
+// line for each kind, however often it occurs.
+type trouble uint8
+
+const (
+	unknownInterface trouble = iota
+	tooManyInterfaces
+	badInterface
+	badPacket
+	badOption
+	badTime
+	badNames
+	tooManyNames
+	tooManySecrets
+	badSecrets
+	unknownVersion
+	troubles
+)
+
+// tally keeps what Info tells of a capture.
+type tally struct {
+	info    capture.Info
+	number  int // of the last packet, skipped ones included
+	links   map[capture.LinkType]bool
+	first   [troubles]string
+	count   [troubles]int
+	ordered []trouble
+	fatal   string
+}
+
+func newTally(name, format, compression string) tally {
+	return tally{
+		info:  capture.Info{Name: name, Format: format, Compression: compression},
+		links: make(map[capture.LinkType]bool),
+	}
+}
+
+// link notes a link type of the capture.
+func (t *tally) link(l capture.LinkType) {
+	if !t.links[l] {
+		t.links[l] = true
+		t.info.LinkTypes = append(t.info.LinkTypes, l)
+	}
+}
+
+// packet counts one packet that is given out.
+func (t *tally) packet(p *capture.Packet) {
+	t.info.Packets++
+	t.info.Bytes += int64(len(p.Data))
+	if len(p.Data) < p.Length {
+		t.info.Cut++
+	}
+	// Most captures are in order, so that one comparison is enough.
+	switch {
+	case p.Time.After(t.info.Last):
+		t.info.Last = p.Time
+		if t.info.First.IsZero() {
+			t.info.First = p.Time
+		}
+	case p.Time.Before(t.info.First) && !p.Time.IsZero():
+		t.info.First = p.Time
+	}
+}
+
+// note counts a trouble. Only the first of a kind is worded: hostile files
+// may repeat it a million times.
+func (t *tally) note(kind trouble, format string, args ...any) {
+	t.count[kind]++
+	if t.count[kind] == 1 {
+		t.first[kind] = fmt.Sprintf(format, args...)
+		t.ordered = append(t.ordered, kind)
+	}
+}
+
+// Info describes what was read so far.
+func (t *tally) Info() capture.Info {
+	info := t.info
+	info.LinkTypes = slices.Clone(info.LinkTypes)
+	info.Interfaces = slices.Clone(info.Interfaces)
+	info.Secrets = slices.Clone(info.Secrets)
+	info.Names = maps.Clone(info.Names)
+	for _, kind := range t.ordered {
+		s := t.first[kind]
+		if more := t.count[kind] - 1; more > 0 {
+			s = fmt.Sprintf("%s (and %d more)", s, more)
+		}
+		info.Problems = append(info.Problems, s)
+	}
+	if t.fatal != "" {
+		info.Problems = append(info.Problems, t.fatal)
+	}
+	return info
+}
