@@ -13,6 +13,9 @@ import (
 type Options struct {
 	// Ports are further ports that belong to brokers, beside 1883 and 8883.
 	Ports []uint16
+	// Broker is what the user says that the brokers are: one of Vendors,
+	// with a version behind a colon or without; "" lets the packets tell.
+	Broker string
 }
 
 // Analyzer keeps the sessions of any number of captures and finds what went
@@ -83,6 +86,16 @@ func (a *Analyzer) Findings() []Finding {
 
 // Sessions returns the connections that count as sessions, in order of time.
 func (a *Analyzer) Sessions() []*decode.Session { return a.index().sessions }
+
+// Brokers returns what each broker endpoint is guessed to be, or was stated to
+// be; the vendor is "" where nothing tells.
+func (a *Analyzer) Brokers() map[netip.AddrPort]Broker {
+	guesses := map[netip.AddrPort]Broker{}
+	for _, b := range a.index().brokers {
+		guesses[b.endpoint] = b.what
+	}
+	return guesses
+}
 
 // Totals counts the sessions.
 type Totals struct {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mqttriage/mqttriage/decode"
@@ -22,8 +23,15 @@ type index struct {
 // broker is the sessions of one broker endpoint.
 type broker struct {
 	endpoint netip.AddrPort
-	// plain reports that MQTT was seen here without TLS.
-	plain bool
+	// plain reports that the broker answered here in MQTT without TLS, tls
+	// that it answered in TLS.
+	plain, tls bool
+	// siblings are the broker's other endpoints: other ports of its address.
+	siblings []*broker
+	// what is what the broker is guessed to be.
+	what Broker
+	// takenOver is made by taken.
+	takenOver map[*decode.Session]bool
 	// sessions are in order of time.
 	sessions []*decode.Session
 	// byID holds the sessions with a CONNECT by non-empty client ID, byClient
@@ -38,13 +46,14 @@ type broker struct {
 func (a *Analyzer) index() *index {
 	endpoints := map[netip.AddrPort]*broker{}
 	for _, s := range a.sessions {
-		if s.MQTT || decode.IsBrokerPort(s.Broker.Port(), a.opts.Ports) {
+		if s.MQTT || decode.IsBrokerPort(s.Broker.Port(), a.opts.Ports) || saysMQTT(s) {
 			b := endpoints[s.Broker]
 			if b == nil {
 				b = &broker{endpoint: s.Broker, byID: map[string][]*decode.Session{}, byClient: map[netip.Addr][]*decode.Session{}}
 				endpoints[s.Broker] = b
 			}
-			b.plain = b.plain || s.MQTT && s.Transport == "tcp"
+			b.plain = b.plain || s.BrokerFirst == decode.FirstMQTT && s.Transport == "tcp"
+			b.tls = b.tls || s.BrokerFirst == decode.FirstTLS && s.First == decode.FirstTLS
 		}
 	}
 	ix := &index{}
@@ -89,7 +98,29 @@ func (a *Analyzer) index() *index {
 		ix.brokers = append(ix.brokers, b)
 	}
 	slices.SortFunc(ix.brokers, func(x, y *broker) int { return x.endpoint.Compare(y.endpoint) })
+	hosts := map[netip.Addr][]*broker{}
+	for _, b := range ix.brokers {
+		hosts[b.endpoint.Addr()] = append(hosts[b.endpoint.Addr()], b)
+	}
+	for _, b := range ix.brokers {
+		b.siblings = slices.DeleteFunc(slices.Clone(hosts[b.endpoint.Addr()]), func(o *broker) bool { return o == b })
+		b.what = b.guess(a.opts.Broker)
+	}
 	return ix
+}
+
+// saysMQTT reports that a TLS client asks for MQTT by ALPN, or for a host that
+// is a known broker's or is called after MQTT; or that an HTTP client asks for
+// MQTT in a WebSocket.
+func saysMQTT(s *decode.Session) bool {
+	if s.HTTP != nil && s.HTTP.Upgrade && s.HTTP.Subprotocol {
+		return true
+	}
+	if s.TLS == nil {
+		return false
+	}
+	says := func(p string) bool { return strings.Contains(strings.ToLower(p), "mqtt") }
+	return slices.ContainsFunc(s.TLS.ALPN, says) || says(s.TLS.SNI) || vendorOfHost(s.TLS.SNI) != ""
 }
 
 // The same packet passes several capture points within a few milliseconds,
@@ -154,7 +185,14 @@ func failed(s *decode.Session) bool {
 func closedUnanswered(s *decode.Session) bool {
 	return s.Connack == nil && s.ClosedBy == decode.Broker && !s.Refusal.Seen() &&
 		s.SynAck.Seen() && !s.BrokerGap &&
-		(s.First == decode.FirstNothing || s.First == decode.FirstMQTT) && s.BrokerFirst == decode.FirstNothing
+		((s.First == decode.FirstNothing || s.First == decode.FirstMQTT) && s.BrokerFirst == decode.FirstNothing || closedInsideTLS(s))
+}
+
+// closedInsideTLS reports the same of a connection behind TLS: the client sent
+// application data, and no record of the broker after it could hold a CONNACK.
+func closedInsideTLS(s *decode.Session) bool {
+	return s.TLS != nil && s.TLS.FirstData.Seen() && s.TLS.AnswerRecords == 0 && s.TLS.Alert == "" &&
+		s.BrokerFirst == decode.FirstTLS && !s.ClientGap && !s.Has(decode.NoteDesync)
 }
 
 // next returns the client's next attempt at this broker after s ended, within

@@ -47,6 +47,9 @@ func newFinding(symptom string, severity Severity, b *broker, ss []*decode.Sessi
 	measureAnswer(&f.Facts, ss)
 	measureBroker(&f.Facts, b, ss)
 	measureRetries(&f.Facts, b, ss)
+	measureTLS(&f.Facts, ss)
+	measureWorked(&f.Facts, b, ss)
+	measureProducts(&f.Facts, b, ss)
 	f.Facts.Addresses.Set(len(clients))
 	f.Facts.Port.Set(int(b.endpoint.Port()))
 	return f
@@ -351,6 +354,26 @@ func measureBroker(f *Facts, b *broker, ss []*decode.Session) {
 	}
 	f.AcceptedBefore.Set(len(before) > 0, clip(before)...)
 	f.AcceptedLater.Set(len(later) > 0, clip(later)...)
+}
+
+// measureProducts says which broker and client this looks like.
+func measureProducts(f *Facts, b *broker, ss []*decode.Session) {
+	if b.what.Vendor != "" {
+		f.BrokerVendor.Set(b.what.Vendor, seen(b.what.Packet)...)
+		f.BrokerBasis.Set(string(b.what.Basis))
+	}
+	if b.what.Version != "" {
+		f.BrokerVersion.Set(b.what.Version)
+	}
+	if library := b.library(ss); library != "" {
+		f.ClientLibrary.Set(library)
+	}
+	for _, s := range b.sessions {
+		if s.Connack != nil && s.Connack.Version == mqtt.V5 && s.Version() == mqtt.V5 {
+			f.BrokerSpeaks5.Set(true, s.ConnackAt.Packet)
+			break
+		}
+	}
 }
 
 // maxPackets caps the packet numbers kept with a fact.

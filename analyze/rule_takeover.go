@@ -50,19 +50,7 @@ func (t takeover) at() decode.Event { return t.old.BrokerClosed }
 // takeovers finds sessions that an accepted CONNECT with the same client ID
 // ended [MQTT-3.1.4-2] (3.1.1), [MQTT-3.1.4-3] (5): one finding a client ID.
 func takeovers(b *broker) []Finding {
-	var groups [][]takeover
-	told := map[*decode.Session]bool{}
-	for _, id := range b.ids {
-		if group := takeoversIn(b.byID[id], takeoverAfter, nil); len(group) > 0 {
-			groups = append(groups, group)
-			for _, t := range group {
-				told[t.old] = true
-			}
-		}
-	}
-	groups = append(groups, takeoversByUser(b, told)...)
-	groups = append(groups, takeoversToldOnly(b, told)...)
-
+	groups := b.takeoverGroups()
 	slices.SortStableFunc(groups, func(x, y []takeover) int { return cmp.Compare(len(y), len(x)) })
 	if len(groups) > maxTakeoverFindings {
 		rest := slices.Concat(groups[maxTakeoverFindings-1:]...)
@@ -74,6 +62,22 @@ func takeovers(b *broker) []Finding {
 		found = append(found, takeoverFinding(b, group))
 	}
 	return found
+}
+
+// takeoverGroups finds all takeovers, one group a client ID or user name.
+func (b *broker) takeoverGroups() [][]takeover {
+	var groups [][]takeover
+	told := map[*decode.Session]bool{}
+	for _, id := range b.ids {
+		if group := takeoversIn(b.byID[id], takeoverAfter, nil); len(group) > 0 {
+			groups = append(groups, group)
+			for _, t := range group {
+				told[t.old] = true
+			}
+		}
+	}
+	groups = append(groups, takeoversByUser(b, told)...)
+	return append(groups, takeoversToldOnly(b, told)...)
 }
 
 // takeoversIn pairs sessions that the broker ended with the session that it

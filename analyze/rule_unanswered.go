@@ -19,7 +19,10 @@ const idleProbe = 4 * time.Second
 func closedBeforeConnack(b *broker) []Finding {
 	var turnedAway, idle []*decode.Session
 	for _, s := range b.where(closedUnanswered) {
-		if !s.ConnectAt.Seen() && !s.ConnectBegan.Seen() && s.Closed.Sub(s.SynAck) >= idleProbe {
+		if b.plainToTLS(s) {
+			continue
+		}
+		if !s.ConnectAt.Seen() && !s.ConnectBegan.Seen() && s.TLS == nil && s.Closed.Sub(s.SynAck) >= idleProbe {
 			idle = append(idle, s)
 			continue
 		}

@@ -49,7 +49,7 @@ func tlsToPlainPort(b *broker) []Finding {
 // httpOnMQTTPort finds HTTP requests to a broker that does not answer in HTTP.
 func httpOnMQTTPort(b *broker) []Finding {
 	return one(HTTPOnMQTTPort, Error, b, b.where(func(s *decode.Session) bool {
-		return s.First == decode.FirstHTTP && s.BrokerFirst != decode.FirstHTTP
+		return s.First == decode.FirstHTTP && s.BrokerFirst != decode.FirstHTTP && (s.HTTP == nil || !s.HTTP.Upgrade)
 	}), spokenTo)
 }
 

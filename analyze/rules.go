@@ -1,6 +1,10 @@
 package analyze
 
-import "github.com/mqttriage/mqttriage/decode"
+import (
+	"slices"
+
+	"github.com/mqttriage/mqttriage/decode"
+)
 
 // The symptoms. The ids are part of the contract with readers and programs.
 const (
@@ -23,6 +27,11 @@ const (
 	HTTPOnMQTTPort      = "http-on-mqtt-port"
 	TLSToPlainPort      = "tls-to-plain-port"
 	MalformedConnect    = "malformed-connect"
+	PlainToTLSPort      = "plain-to-tls-port"
+	TLSAlert            = "tls-alert"
+	WSUpgradeFailed     = "ws-upgrade-failed"
+	KeepaliveTimeout    = "keepalive-timeout"
+	SessionFlapping     = "session-flapping"
 )
 
 // A rule finds one symptom in the sessions of one broker. It fires on evidence
@@ -40,7 +49,10 @@ var rules = []rule{
 	{ConnectionRefused, connectionRefused},
 	{ConnectionTimeout, connectionTimeout},
 	{TLSToPlainPort, tlsToPlainPort},
+	{PlainToTLSPort, plainToTLSPort},
+	{TLSAlert, tlsAlerts},
 	{HTTPOnMQTTPort, httpOnMQTTPort},
+	{WSUpgradeFailed, upgradesFailed},
 	{MalformedConnect, malformedConnects},
 	{VersionRefused, rejections(VersionRefused, []byte{0x01}, []byte{0x84, 0x01})},
 	{IdentifierRejected, rejectedIDs},
@@ -52,6 +64,8 @@ var rules = []rule{
 	{ClosedBeforeConnack, closedBeforeConnack},
 	{NoConnack, noConnack},
 	{SlowConnack, slowConnack},
+	{KeepaliveTimeout, keepAliveTimeouts},
+	{SessionFlapping, flapping},
 	{ClientIDChurn, churn},
 	{RetryStorm, retryStorm},
 }
@@ -66,12 +80,7 @@ func Symptoms() []string {
 }
 
 func rank(symptom string) int {
-	for i, r := range rules {
-		if r.symptom == symptom {
-			return i
-		}
-	}
-	return len(rules)
+	return slices.IndexFunc(rules, func(r rule) bool { return r.symptom == symptom })
 }
 
 // where returns the broker's sessions that a rule asks for.

@@ -42,7 +42,69 @@ func TestRules(t *testing.T) {
 			old := st.accepted(0, "10.0.0.2", "pump")
 			st.close(old, 90, decode.Broker)
 			st.accepted(91, "10.0.0.2", "pump")
+		}, []string{"warning keepalive-timeout"}},
+		{"the broker closes long before the keep-alive runs out", func(st *story) {
+			old := st.accepted(0, "10.0.0.2", "pump")
+			st.close(old, 40, decode.Broker)
+			st.accepted(41, "10.0.0.2", "pump")
 		}, nil},
+		{"keep-alive off and a close after a long silence", func(st *story) {
+			s := st.accepted(0, "10.0.0.2", "pump")
+			s.Connect.KeepAlive = 0
+			st.close(s, 900, decode.Broker)
+		}, nil},
+		{"the broker's own keep-alive is in force", func(st *story) {
+			s := st.accepted(0, "10.0.0.2", "pump")
+			order := uint16(10)
+			s.Connack.ServerKeepAlive = &order
+			st.close(s, 15.5, decode.Broker)
+		}, []string{"warning keepalive-timeout"}},
+		{"accepted and dropped within seconds, again and again", func(st *story) {
+			for i := range 5 {
+				s := st.accepted(float64(i*5), "10.0.0.2", "pump")
+				st.close(s, float64(i*5)+0.3, decode.Broker)
+			}
+		}, []string{"warning session-flapping"}},
+		{"short visits that end with DISCONNECT", func(st *story) {
+			for i := range 5 {
+				s := st.accepted(float64(i*5), "10.0.0.2", "pump")
+				st.close(s, float64(i*5)+0.3, decode.Client)
+				s.Close = decode.CloseDisconnect
+			}
+		}, nil},
+		{"MQTT in clear to a TLS port", func(st *story) {
+			s := st.connect(0, "10.0.0.2", "a")
+			s.Broker = addr(8883)
+			st.close(s, 0.002, decode.Broker)
+		}, []string{"error plain-to-tls-port"}},
+		{"a close without CONNACK on 8883 where MQTT in clear is spoken", func(st *story) {
+			st.accepted(0, "10.0.0.3", "b").Broker = addr(8883)
+			s := st.connect(1, "10.0.0.2", "a")
+			s.Broker = addr(8883)
+			st.close(s, 1.002, decode.Broker)
+		}, []string{"error closed-before-connack"}},
+		{"a TLS client does not trust the broker", func(st *story) {
+			s := st.secure(0, "mqtt.example.com")
+			s.TLS.Alert, s.TLS.AlertBy, s.TLS.AlertAt = "unknown_ca", decode.Client, st.at(0.01)
+			s.Outcome = decode.TLSFailed
+		}, []string{"error tls-alert"}},
+		{"behind TLS the broker closes after the first data and sends nothing that could be a CONNACK", func(st *story) {
+			s := st.secure(0, "x-ats.iot.eu-west-1.amazonaws.com")
+			s.TLS.FirstData = st.at(0.02)
+			st.close(s, 0.05, decode.Broker)
+			s.Outcome = decode.Unknown
+		}, []string{"error closed-before-connack"}},
+		{"behind TLS the broker sends something before it closes", func(st *story) {
+			s := st.secure(0, "x-ats.iot.eu-west-1.amazonaws.com")
+			s.TLS.FirstData, s.TLS.AnswerRecords = st.at(0.02), 1
+			st.close(s, 0.05, decode.Broker)
+			s.Outcome = decode.Unknown
+		}, nil},
+		{"a WebSocket upgrade without the subprotocol", func(st *story) {
+			s := st.secure(0, "")
+			s.TLS, s.Transport, s.First, s.BrokerFirst = nil, "ws", decode.FirstHTTP, decode.FirstHTTP
+			s.HTTP = &decode.HTTP{Method: "GET", Path: "/mqtt", Upgrade: true, Subprotocol: true, Status: 400}
+		}, []string{"error ws-upgrade-failed"}},
 		{"an ID is used again after the client closed", func(st *story) {
 			old := st.accepted(0, "10.0.0.2", "pump")
 			st.close(old, 1, decode.Client)
@@ -80,7 +142,7 @@ func TestRules(t *testing.T) {
 			b := st.accepted(90, "10.0.0.3", "b")
 			a.Connect.UserTag, b.Connect.UserTag = 7, 7
 			st.close(a, 90.0021, decode.Broker)
-		}, nil},
+		}, []string{"warning keepalive-timeout"}},
 		{"a new ID every time, session state kept", func(st *story) {
 			for i := range 4 {
 				s := st.accepted(float64(i), "10.0.0.2", string(rune('a'+i)))

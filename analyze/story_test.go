@@ -61,6 +61,16 @@ func (st *story) accepted(at float64, client, id string) *decode.Session {
 	return s
 }
 
+// secure tells of a TLS connection whose handshake went as far as the hellos.
+func (st *story) secure(at float64, sni string) *decode.Session {
+	s := st.connect(at, "10.0.0.2", "")
+	s.Connect, s.MQTT, s.ConnectAt, s.ConnectBegan, s.FirstPacket = nil, false, decode.Event{}, decode.Event{}, 0
+	s.Transport, s.First, s.BrokerFirst = "tls", decode.FirstTLS, decode.FirstTLS
+	s.Broker = addr(8883)
+	s.TLS = &decode.TLS{Version: "1.2", SNI: sni}
+	return s
+}
+
 // answer adds a two-byte CONNACK.
 func (st *story) answer(s *decode.Session, at float64, code byte) {
 	s.ConnackAt = st.at(at)

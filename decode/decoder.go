@@ -1,9 +1,11 @@
 package decode
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/mqttriage/mqttriage/capture"
+	"github.com/mqttriage/mqttriage/decode/dns"
 	"github.com/mqttriage/mqttriage/decode/link"
 	"github.com/mqttriage/mqttriage/decode/tcp"
 )
@@ -15,6 +17,9 @@ type Options struct {
 	Index   int
 	// Ports are further ports that belong to brokers, beside 1883 and 8883.
 	Ports []uint16
+	// Names gives an address's name where the capture's own blocks have one,
+	// else ""; may be nil.
+	Names func(netip.Addr) string
 }
 
 // Stats counts what one capture held.
@@ -39,12 +44,17 @@ type Decoder struct {
 	undecoded         [link.Reasons]int
 	// end is the latest packet so far.
 	end Event
+	// names are addresses' names from DNS answers, at most maxNames.
+	names map[netip.Addr]string
 }
+
+// maxNames bounds the names kept from DNS answers.
+const maxNames = 16384
 
 // New returns a decoder for one capture. It calls emit once for every TCP
 // connection, when that has ended or at Close; the session is emit's to keep.
 func New(opts Options, emit func(*Session)) *Decoder {
-	d := &Decoder{opts: opts, emit: emit, link: link.NewDecoder()}
+	d := &Decoder{opts: opts, emit: emit, link: link.NewDecoder(), names: map[netip.Addr]string{}}
 	d.table = tcp.NewTable(tcp.Options{Open: d.open})
 	return d
 }
@@ -56,12 +66,39 @@ func (d *Decoder) Add(p capture.Packet) {
 	if nano := nanos(p.Time); nano >= d.end.Nano {
 		d.end = Event{Packet: p.Number, Nano: nano}
 	}
-	if reason := d.link.Decode(p, &d.seg); reason != link.OK {
+	switch reason := d.link.Decode(p, &d.seg); reason {
+	case link.OK:
+	case link.UDP:
+		d.undecoded[link.NotTCP]++
+		if d.seg.Src.Port() == dnsPort {
+			dns.Answers(d.seg.Payload, d.learnName)
+		}
+		return
+	default:
 		d.undecoded[reason]++
 		return
 	}
 	d.segments++
 	d.table.Add(&d.seg, tcp.MarkAt(p.Number, p.Time))
+}
+
+const dnsPort = 53
+
+// learnName keeps the first name of an address.
+func (d *Decoder) learnName(name string, addr netip.Addr) {
+	if _, known := d.names[addr]; !known && len(d.names) < maxNames {
+		d.names[addr] = name
+	}
+}
+
+// nameOf is an address's name by the capture's own blocks, else by DNS.
+func (d *Decoder) nameOf(addr netip.Addr) string {
+	if d.opts.Names != nil {
+		if name := d.opts.Names(addr); name != "" {
+			return name
+		}
+	}
+	return d.names[addr]
 }
 
 // Close ends the capture: what is still open is emitted.

@@ -18,6 +18,9 @@ type follower struct {
 	// client is the side that is the client, once roles is "syn" or "mqtt".
 	client tcp.Side
 	roles  string
+	// secure and web follow a TLS handshake and an HTTP request; nil without.
+	secure *secure
+	web    *web
 	// connectEnd is how many bytes of the client's stream the CONNECT ends
 	// after, to see whether the broker's TCP acknowledged it.
 	connectEnd int64
@@ -59,9 +62,38 @@ func (f *follower) Data(c *tcp.Conn, from tcp.Side, p []byte, m tcp.Mark) {
 		}
 		dir.head = nil
 	}
-	if f.speaksMQTT(c, from) {
+	switch {
+	case f.speaksMQTT(c, from):
 		f.feed(from, p, at)
+	case f.follows(mqtt.KindTLS):
+		if f.secure == nil {
+			f.secure = new(secure)
+		}
+		f.secure.feed(from, f.clientSide(c, from, mqtt.KindTLS), p, at)
+	case f.follows(mqtt.KindHTTP):
+		if f.web == nil {
+			f.web = new(web)
+		}
+		f.web.feed(from == f.clientSide(c, from, mqtt.KindHTTP), p)
 	}
+}
+
+// follows reports that a stream of the kind was recognised on either side: the
+// side that begins it decides for both.
+func (f *follower) follows(kind mqtt.Kind) bool {
+	return f.dirs[0].kind == kind || f.dirs[1].kind == kind
+}
+
+// clientSide is the client where the TCP handshake tells it, else the side
+// whose bytes of the kind came first.
+func (f *follower) clientSide(c *tcp.Conn, from tcp.Side, kind mqtt.Kind) tcp.Side {
+	if c.HasSYN || c.HasSYNACK {
+		return 0
+	}
+	if f.dirs[1-from].kind == kind && f.dirs[1-from].first.Packet < f.dirs[from].first.Packet {
+		return 1 - from
+	}
+	return from
 }
 
 // speaksMQTT reports whether a direction is MQTT. What begins in mid-stream or
@@ -182,6 +214,9 @@ func (f *follower) Gap(c *tcp.Conn, from tcp.Side, n int64, cut bool, m tcp.Mark
 		return
 	}
 	dir.framer.Skip(n)
+	if f.secure != nil {
+		f.secure.scanner[from].Skip(n)
+	}
 }
 
 func (f *follower) note(n Note) {
@@ -198,11 +233,13 @@ func (f *follower) End(c *tcp.Conn) {
 
 	s.First, s.BrokerFirst = f.first(client), f.first(broker)
 	s.ID = "c" + strconv.Itoa(f.d.opts.Index) + "." + strconv.Itoa(c.Number)
-	s.Capture, s.Stream, s.Transport = f.d.opts.Capture, c.Stream, "tcp"
-	if s.First == FirstTLS && s.BrokerFirst == FirstTLS {
-		s.Transport = "tls"
-	}
+	s.Capture, s.Stream = f.d.opts.Capture, c.Stream
+	f.settleTLS()
+	f.settleHTTP()
 	s.Client, s.Broker, s.RolesFrom = c.Endpoints[client], c.Endpoints[broker], f.roles
+	if s.BrokerName = f.d.nameOf(s.Broker.Addr()); s.TLS != nil && s.TLS.SNI != "" {
+		s.BrokerName = s.TLS.SNI
+	}
 	s.CaptureEnd = f.d.end
 
 	s.Opened, s.Syn, s.SynAck, s.Last = event(c.First), event(c.Syn), event(c.SynAck), event(c.Last)
@@ -245,6 +282,32 @@ func (f *follower) settlePartial(client tcp.Side) {
 		if connect, err := mqtt.ParseConnect(frame); err == nil {
 			s.Connect = connect
 		}
+	}
+}
+
+func (f *follower) settleTLS() {
+	s := &f.s
+	s.Transport = "tcp"
+	if f.secure == nil || s.First != FirstTLS {
+		return
+	}
+	var lost bool
+	if s.TLS, lost = f.secure.result(); lost {
+		f.note(NoteDesync)
+	}
+	if s.BrokerFirst == FirstTLS {
+		s.Transport = "tls"
+	}
+}
+
+func (f *follower) settleHTTP() {
+	s := &f.s
+	if f.web == nil || s.First != FirstHTTP {
+		return
+	}
+	s.HTTP = &f.web.out
+	if s.HTTP.Upgrade {
+		s.Transport = "ws"
 	}
 }
 
@@ -355,6 +418,8 @@ func (f *follower) settleOutcome(c *tcp.Conn) {
 			s.Outcome = Unanswered
 		}
 	case s.First == FirstTLS && s.BrokerFirst != FirstTLS && s.BrokerClosed.Seen() && !s.BrokerGap:
+		s.Outcome = TLSFailed
+	case s.TLS != nil && s.TLS.Alert != "" && s.TLS.AnswerRecords == 0:
 		s.Outcome = TLSFailed
 	case s.First == FirstTLS:
 		s.Outcome = Unknown

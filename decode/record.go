@@ -43,11 +43,33 @@ type Record struct {
 	Close          Close  `json:"close"`
 	DisconnectCode string `json:"disconnect_code,omitempty"`
 
+	TLS  *RecordTLS  `json:"tls,omitempty"`
+	HTTP *RecordHTTP `json:"http,omitempty"`
+
 	Packets RecordPackets `json:"packets"`
 	Notes   []Note        `json:"notes"`
 	// Problems are the ways in which the CONNECT or CONNACK breaks the
 	// standard, as "MQTT-3.1.2-3: the reserved connect flag is set".
 	Problems []string `json:"problems,omitempty"`
+}
+
+// RecordTLS is what is visible of a TLS handshake.
+type RecordTLS struct {
+	Version   string   `json:"version,omitempty"`
+	SNI       string   `json:"sni,omitempty"`
+	ALPN      []string `json:"alpn"`
+	Alert     string   `json:"alert,omitempty"`
+	AlertBy   Side     `json:"alert_by,omitempty"`
+	Decrypted bool     `json:"decrypted"`
+}
+
+// RecordHTTP is what an HTTP request and its answer say.
+type RecordHTTP struct {
+	Method      string `json:"method,omitempty"`
+	Path        string `json:"path,omitempty"`
+	Upgrade     bool   `json:"upgrade"`
+	Subprotocol bool   `json:"subprotocol"`
+	Status      int    `json:"status,omitempty"`
 }
 
 // RecordPackets are packet numbers in the capture; 0 is left out.
@@ -121,6 +143,15 @@ func (s *Session) Record() Record {
 		for _, p := range c.Problems {
 			r.Problems = append(r.Problems, p.Clause+": "+p.Text)
 		}
+	}
+	if t := s.TLS; t != nil {
+		r.TLS = &RecordTLS{
+			Version: t.Version, SNI: t.SNI, ALPN: append([]string{}, t.ALPN...),
+			Alert: t.Alert, AlertBy: t.AlertBy, Decrypted: t.Decrypted,
+		}
+	}
+	if h := s.HTTP; h != nil {
+		r.HTTP = &RecordHTTP{Method: h.Method, Path: h.Path, Upgrade: h.Upgrade, Subprotocol: h.Subprotocol, Status: h.Status}
 	}
 	if s.Disconnect != nil && s.Disconnect.HasCode {
 		r.DisconnectCode = mqtt.FormatCode(s.Disconnect.Code)

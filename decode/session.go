@@ -227,15 +227,17 @@ type TLS struct {
 	Alert   string
 	AlertBy Side
 	AlertAt Event
-	// Finished says that both sides sent application data or, in TLS 1.3,
-	// records that look like it: the handshake succeeded for the sender.
+	// Finished says that the handshake succeeded, for all that shows: the
+	// broker sent data or a session ticket, or both sides changed to the
+	// agreed cipher and the client sent data.
 	Finished bool
-	// FirstData is the client's first application-data record, which holds
-	// the CONNECT; AnswerBytes are the sizes of the broker's records after it
-	// that could hold a CONNACK, so that 0 proves that none was sent.
+	// FirstData is the client's first record of application data, which holds
+	// the CONNECT. AnswerRecords counts the broker's records that could hold a
+	// CONNACK: none proves that it sent none.
 	FirstData     Event
 	AnswerRecords int
-	Decrypted     bool
+	// Decrypted says that the MQTT inside was read.
+	Decrypted bool
 }
 
 // HTTP is what an HTTP request on the connection says.

@@ -116,7 +116,7 @@ var decodeTests = []decodeTest{
 	{"IPv4 cut in its header", 101, unhex("4500 002a 0000"), 42, Cut, v4Source, 0, 0},
 	{"IPv4 first fragment", 101, unhex("4500 002a 0000 2000 4006 0000 c0000201 c0000202", tcp20, body), 0, Fragment, v4Source, 0, 0},
 	{"IPv4 later fragment", 101, unhex("4500 002a 0000 0010 4006 0000 c0000201 c0000202", tcp20, body), 0, Fragment, v4Source, 0, 0},
-	{"UDP", 101, unhex("4500 001c 0000 4000 4011 0000 c0000201 c0000202 0035 0035 0008 0000"), 0, NotTCP, v4Source, 0, 0},
+	{"UDP", 101, unhex("4500 001c 0000 4000 4011 0000 c0000201 c0000202 0035 0035 0008 0000"), 0, UDP, v4Source, 0, 0},
 	{"IPv4 with AH", 101, unhex("4500 0042 0000 4000 4033 0000 c0000201 c0000202", "06 04 0000 00000001 00000001 000000000000000000000000", tcp20, body), 0, OK, v4Source, 2, 2},
 	{"AH beyond its packet", 101, unhex("4500 0042 0000 4000 4033 0000 c0000201 c0000202", "06 ff 0000 00000001 00000001 000000000000000000000000", tcp20, body), 0, Malformed, v4Source, 0, 0},
 

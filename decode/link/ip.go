@@ -12,6 +12,7 @@ import (
 const (
 	protoHopByHop    = 0
 	protoTCP         = 6
+	protoUDP         = 17
 	protoRouting     = 43
 	protoFragment    = 44
 	protoAH          = 51
@@ -93,6 +94,8 @@ func (d *Decoder) upper(next uint8, f frame, src, dst netip.Addr, s *Segment) Re
 		switch next {
 		case protoTCP:
 			return d.segment(f, src, dst, s)
+		case protoUDP:
+			return datagram(f, src, dst, s)
 		case protoHopByHop, protoRouting, protoDestination:
 			// Any type of routing header: the skipper looks only at the
 			// length, where gopacket's decoder knows type 0 alone.
@@ -144,6 +147,19 @@ func (d *Decoder) segment(f frame, src, dst netip.Addr, s *Segment) Reason {
 	s.Payload = f.data[min(header, len(f.data)):]
 	s.Length = f.wire - header
 	return OK
+}
+
+// datagram fills the Segment with a UDP datagram (RFC 768).
+func datagram(f frame, src, dst netip.Addr, s *Segment) Reason {
+	const header = 8
+	if len(f.data) < header {
+		return Malformed
+	}
+	s.Src = netip.AddrPortFrom(src, binary.BigEndian.Uint16(f.data))
+	s.Dst = netip.AddrPortFrom(dst, binary.BigEndian.Uint16(f.data[2:]))
+	s.Payload = f.data[header:]
+	s.Length = f.wire - header
+	return UDP
 }
 
 func flags(t *layers.TCP) Flags {

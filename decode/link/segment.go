@@ -36,6 +36,8 @@ type Reason uint8
 const (
 	OK Reason = iota
 	NotTCP
+	// UDP: the Segment holds the endpoints and the payload of a datagram.
+	UDP
 	NotIP
 	Fragment
 	UnknownLink
@@ -51,6 +53,8 @@ func (r Reason) String() string {
 		return "ok"
 	case NotTCP:
 		return "not TCP"
+	case UDP:
+		return "UDP"
 	case NotIP:
 		return "not IP"
 	case Fragment:
