@@ -25,14 +25,25 @@ type Analyzer struct {
 	connections int
 	// sessions holds every connection that is or may turn out to be a session.
 	sessions []*decode.Session
-	// waiting counts, by endpoint, the connections kept that showed no MQTT.
-	waiting map[netip.AddrPort]int
+	// waiting counts, by endpoint that is no broker by its port, the
+	// connections kept that showed no MQTT; silent counts all without MQTT,
+	// notKept those that were counted and forgotten.
+	waiting         map[netip.AddrPort]int
+	silent, notKept int
 }
 
-// maxWaiting bounds how many connections without MQTT are kept an endpoint, in
-// case it turns out to be a broker: enough for every finding's evidence, few
-// enough for a capture full of web traffic.
-const maxWaiting = 4096
+const (
+	// maxWaiting bounds how many connections without MQTT are kept an endpoint
+	// that is no broker yet, in case it turns out to be one: enough for every
+	// finding's evidence, few enough for a capture full of web traffic.
+	maxWaiting = 4096
+	// maxSilent bounds how many connections without MQTT are kept in all: a
+	// flood of SYNs must not fill the memory.
+	maxSilent = 1 << 17
+	// maxFindings bounds what Findings returns: a scan of a thousand hosts is
+	// one story, not a thousand.
+	maxFindings = 200
+)
 
 // New returns an empty analyzer.
 func New(opts Options) *Analyzer {
@@ -46,11 +57,19 @@ func (a *Analyzer) Add(s *decode.Session) {
 }
 
 func (a *Analyzer) keep(s *decode.Session) {
-	if !s.MQTT && !decode.IsBrokerPort(s.Broker.Port(), a.opts.Ports) {
-		if a.waiting[s.Broker] >= maxWaiting {
+	if !s.MQTT {
+		if a.silent >= maxSilent {
+			a.notKept++
 			return
 		}
-		a.waiting[s.Broker]++
+		if !decode.IsBrokerPort(s.Broker.Port(), a.opts.Ports) {
+			if a.waiting[s.Broker] >= maxWaiting {
+				a.notKept++
+				return
+			}
+			a.waiting[s.Broker]++
+		}
+		a.silent++
 	}
 	a.sessions = append(a.sessions, s)
 }
@@ -58,13 +77,15 @@ func (a *Analyzer) keep(s *decode.Session) {
 // Merge adds all that b has taken, as if it had been added here.
 func (a *Analyzer) Merge(b *Analyzer) {
 	a.connections += b.connections
+	a.notKept += b.notKept
 	for _, s := range b.sessions {
 		a.keep(s)
 	}
 }
 
 // Findings runs every rule over the sessions so far: most severe first, then
-// by the number of sessions; the same for the same sessions in any order.
+// by symptom and number of sessions; the same for the same sessions in any
+// order. It returns at most 200.
 func (a *Analyzer) Findings() []Finding {
 	ix := a.index()
 	var found []Finding
@@ -81,7 +102,7 @@ func (a *Analyzer) Findings() []Finding {
 			x.First.Compare(y.First),
 		)
 	})
-	return found
+	return found[:min(len(found), maxFindings)]
 }
 
 // Sessions returns the connections that count as sessions, in order of time.
@@ -100,6 +121,9 @@ func (a *Analyzer) Brokers() map[netip.AddrPort]Broker {
 // Totals counts the sessions.
 type Totals struct {
 	Connections, Sessions, Accepted, Rejected, Unanswered, Refused, TLSFailed, NotMQTT, Unknown int
+	// NotKept counts connections without MQTT of which so many were seen that
+	// the later ones were only counted.
+	NotKept int
 	// ClientIDs counts different non-empty client IDs, Clients different
 	// client addresses, Brokers different endpoints.
 	ClientIDs, Clients, Brokers int
@@ -121,7 +145,7 @@ type CodeCount struct {
 // Totals counts the sessions so far.
 func (a *Analyzer) Totals() Totals {
 	ix := a.index()
-	t := Totals{Connections: a.connections - ix.folded, Sessions: len(ix.sessions), Brokers: len(ix.brokers)}
+	t := Totals{Connections: a.connections - ix.folded, Sessions: len(ix.sessions), Brokers: len(ix.brokers), NotKept: a.notKept}
 	ids, clients := map[string]bool{}, map[netip.Addr]bool{}
 	codes := map[CodeCount]int{}
 	var latencies []float64
@@ -133,7 +157,7 @@ func (a *Analyzer) Totals() Totals {
 		switch s.Outcome {
 		case decode.Accepted:
 			t.Accepted++
-			if s.ConnectAt.Seen() {
+			if s.ConnectAt.Seen() && s.ConnectAt.Before(s.ConnackAt) {
 				latencies = append(latencies, ms(s.ConnackAt.Sub(s.ConnectAt)))
 			}
 		case decode.Rejected:

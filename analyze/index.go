@@ -156,11 +156,17 @@ func fold(sessions []*decode.Session) []*decode.Session {
 	return kept
 }
 
+// captureOf is the part of a session's id that names its capture in the run.
+func captureOf(s *decode.Session) string {
+	capture, _, _ := strings.Cut(s.ID, ".")
+	return capture + " " + s.Capture
+}
+
 func sameConversation(o, s *decode.Session) bool {
 	near := func(x, y decode.Event) bool {
 		return x.Seen() == y.Seen() && (!x.Seen() || x.Sub(y).Abs() <= copyDelay)
 	}
-	return (o.Client != s.Client || o.Broker != s.Broker || o.Capture != s.Capture) &&
+	return (o.Client != s.Client || o.Broker != s.Broker || captureOf(o) != captureOf(s)) &&
 		o.Connect != nil && o.Connect.Tag == s.Connect.Tag &&
 		near(o.Opened, s.Opened) && near(o.ConnectAt, s.ConnectAt) && near(o.ConnackAt, s.ConnackAt) && near(o.Closed, s.Closed)
 }
@@ -197,14 +203,49 @@ func closedInsideTLS(s *decode.Session) bool {
 
 // next returns the client's next attempt at this broker after s ended, within
 // retryWindow: the same address and client ID if there is such an attempt,
-// else any from the address.
+// else the address's next one if that looks like the same device.
 func (b *broker) next(s *decode.Session) *decode.Session {
 	if s.Connect != nil && s.Connect.ClientID != "" {
 		if n := after(b.byID[s.Connect.ClientID], s); n != nil {
 			return n
 		}
 	}
-	return after(b.byClient[s.Client.Addr()], s)
+	n := after(b.byClient[s.Client.Addr()], s)
+	if n == nil || !sameDevice(s, n) {
+		return nil
+	}
+	return n
+}
+
+// sameDevice tells a client that changed its ID from another device behind the
+// same address. It is the same where an ID was missing, where the next attempt
+// follows at once, and where the IDs look drawn at random.
+func sameDevice(s, n *decode.Session) bool {
+	if s.Connect == nil || n.Connect == nil || s.Connect.ClientID == "" || n.Connect.ClientID == s.Connect.ClientID {
+		return true
+	}
+	return s.Closed.Seen() && n.Opened.Sub(s.Closed) <= fallbackDelay && s.Connect.Tag != 0 && n.Connect.ClientID == "" ||
+		drawnAtRandom(s.Connect.ClientID, n.Connect.ClientID)
+}
+
+// randomPart is how many characters two IDs must differ in at their end to
+// look random: serial numbers of neighbours differ in fewer.
+const randomPart = 6
+
+// drawnAtRandom reports that two IDs are alike but for a long part at the end
+// that has letters and digits mixed.
+func drawnAtRandom(x, y string) bool {
+	if len(x) != len(y) {
+		return false
+	}
+	common := 0
+	for common < len(x) && x[common] == y[common] {
+		common++
+	}
+	mixed := func(s string) bool {
+		return strings.ContainsAny(s, "0123456789") && strings.IndexFunc(s, func(r rune) bool { return r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' }) >= 0
+	}
+	return len(x)-common >= randomPart && mixed(x[common:]) && mixed(y[common:])
 }
 
 // after returns the first of the sessions, which are in order of time, that

@@ -163,9 +163,10 @@ func measureConnect(f *Facts, ss []*decode.Session) {
 		same(&f.WillRetain, ss, ofConnect(func(c *mqtt.Connect) bool { return c.WillRetain }))
 		same(&f.WillQoS, ss, ofConnect(func(c *mqtt.Connect) int { return int(c.WillQoS) }))
 	}
-	same(&f.MQTTVersion, ss, func(s *decode.Session) (string, bool) {
-		return s.Version().String(), s.Connect != nil && s.Version() != mqtt.VersionUnknown
-	})
+	same(&f.MQTTVersion, ss, ofConnect(func(c *mqtt.Connect) string { return c.Version.String() }))
+	if v, _ := f.MQTTVersion.Get(); v == "" {
+		f.MQTTVersion = Fact[string]{} // the level means no version
+	}
 }
 
 // idChars classes a client ID's characters, the most unusual class winning by
@@ -217,7 +218,7 @@ func measureAnswer(f *Facts, ss []*decode.Session) {
 	for _, s := range ss {
 		if s.Connack != nil {
 			connacks++
-			if s.ConnectAt.Seen() {
+			if s.ConnectAt.Seen() && s.ConnectAt.Before(s.ConnackAt) {
 				latencies = append(latencies, ms(s.ConnackAt.Sub(s.ConnectAt)))
 			}
 			if s.Connack.SessionPresent {

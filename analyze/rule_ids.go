@@ -14,20 +14,32 @@ import (
 // another and back. An ID that moves once, after its session ended, is only a
 // client with a new address.
 func sharedIDs(b *broker) []Finding {
-	var found []Finding
+	var groups [][]*decode.Session
 	for _, id := range b.ids {
 		ss := b.byID[id]
-		if len(takeoversIn(ss, takeoverAfter, nil)) > 0 {
-			continue
+		if overlapping, alternating := sharing(ss); (overlapping || alternating) && len(takeoversIn(ss, takeoverAfter, nil)) == 0 {
+			groups = append(groups, ss)
 		}
-		if overlapping, alternating := sharing(ss); overlapping || alternating {
-			f := newFinding(ClientIDShared, Warning, b, ss, handshake)
-			f.Facts.Overlapping.Set(overlapping)
-			found = append(found, f)
-		}
+	}
+	slices.SortStableFunc(groups, func(x, y []*decode.Session) int { return cmp.Compare(len(y), len(x)) })
+	if len(groups) > maxIDFindings {
+		rest := slices.Concat(groups[maxIDFindings-1:]...)
+		slices.SortStableFunc(rest, func(x, y *decode.Session) int { return cmp.Compare(x.Opened.Nano, y.Opened.Nano) })
+		groups = append(groups[:maxIDFindings-1], rest)
+	}
+	var found []Finding
+	for _, ss := range groups {
+		f := newFinding(ClientIDShared, Warning, b, ss, handshake)
+		overlapping, _ := sharing(ss)
+		f.Facts.Overlapping.Set(overlapping)
+		found = append(found, f)
 	}
 	return found
 }
+
+// maxIDFindings bounds the findings a broker that stand for one client ID each;
+// the IDs beyond it share one.
+const maxIDFindings = 20
 
 // sharing reports whether accepted sessions from different addresses overlap,
 // and whether the sessions go from one address to another and back.
@@ -58,7 +70,8 @@ const churnIDs = 3
 
 // churn finds a client that uses a new ID for every connection and asks the
 // broker to keep each one's session state. Many devices behind one address
-// look different: their sessions overlap, or their IDs come back.
+// look different: their sessions overlap, their IDs come back, or their IDs do
+// not look drawn at random.
 func churn(b *broker) []Finding {
 	var all []*decode.Session
 	for _, addr := range b.clients {
@@ -80,7 +93,7 @@ func churn(b *broker) []Finding {
 				used[id] = true
 				continue
 			}
-			if n := len(run); n > 0 && (!run[n-1].Closed.Seen() || run[n-1].Closed.Nano > s.ConnectAt.Nano) {
+			if n := len(run); n > 0 && (!run[n-1].Closed.Seen() || run[n-1].Closed.Nano > s.ConnectAt.Nano || !drawnAtRandom(run[n-1].Connect.ClientID, id)) {
 				flush()
 			}
 			used[id] = true

@@ -1,6 +1,10 @@
 package analyze
 
-import "github.com/mqttriage/mqttriage/decode"
+import (
+	"slices"
+
+	"github.com/mqttriage/mqttriage/decode"
+)
 
 // malformedConnects finds CONNECTs that break the standard, a second CONNECT
 // on a connection [MQTT-3.1.0-2], and CONNECTs that were begun and never
@@ -23,7 +27,8 @@ func malformedConnects(b *broker) []Finding {
 	for _, id := range order {
 		ss := byProblem[id]
 		severity := Error
-		if id == problemIncomplete || accepted(ss[0]) && ss[0].ClosedBy != decode.Broker {
+		refused := func(s *decode.Session) bool { return !accepted(s) || s.ClosedBy == decode.Broker }
+		if id == problemIncomplete || !slices.ContainsFunc(ss, refused) {
 			severity = Warning
 		}
 		f := newFinding(MalformedConnect, severity, b, ss, func(s *decode.Session) []int {

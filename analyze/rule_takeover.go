@@ -17,14 +17,13 @@ const (
 	// the old session still belongs to it. Brokers take 0.1 to 1 ms; a remote
 	// session store takes longer.
 	takeoverAfter = 2 * time.Second
-	// takeoverBefore is how long before the new CONNECT the close may appear:
-	// a broker cannot act on a CONNECT that it has not read, but capture
-	// points and interfaces can be out of step by a little.
-	takeoverBefore = 20 * time.Millisecond
 	// userTakeover is takeoverAfter where only the user names are equal. All
-	// else may be chance, so it is the time that brokers on the same host need,
-	// with room for a slow one.
-	userTakeover = 200 * time.Millisecond
+	// else may be chance, so it is the time that brokers need, with room for a
+	// slow one.
+	userTakeover = 50 * time.Millisecond
+	// maxCandidates bounds how many sessions are tried as the one that took a
+	// session over: beyond it there is no telling which it was.
+	maxCandidates = 64
 	// staleSilence is how long a session must have been silent to look
 	// half-open: shorter than any common keep-alive, and twice the reconnect
 	// delay of clients that fight over an ID at full speed (1 s).
@@ -34,9 +33,6 @@ const (
 	// the longest default backoff among common clients is 120 s.
 	loopLength = 3
 	loopPeriod = 2 * time.Minute
-	// maxTakeoverFindings bounds the findings a broker; the IDs beyond it
-	// share one.
-	maxTakeoverFindings = 20
 )
 
 // takeover is one session ended by another.
@@ -52,10 +48,10 @@ func (t takeover) at() decode.Event { return t.old.BrokerClosed }
 func takeovers(b *broker) []Finding {
 	groups := b.takeoverGroups()
 	slices.SortStableFunc(groups, func(x, y []takeover) int { return cmp.Compare(len(y), len(x)) })
-	if len(groups) > maxTakeoverFindings {
-		rest := slices.Concat(groups[maxTakeoverFindings-1:]...)
+	if len(groups) > maxIDFindings {
+		rest := slices.Concat(groups[maxIDFindings-1:]...)
 		slices.SortStableFunc(rest, func(x, y takeover) int { return cmp.Compare(x.at().Nano, y.at().Nano) })
-		groups = append(groups[:maxTakeoverFindings-1], rest)
+		groups = append(groups[:maxIDFindings-1], rest)
 	}
 	var found []Finding
 	for _, group := range groups {
@@ -100,14 +96,11 @@ func takeoversIn(sessions []*decode.Session, window time.Duration, same func(old
 		i, _ := slices.BinarySearchFunc(news, end-int64(window), func(s *decode.Session, nano int64) int {
 			return cmp.Compare(s.ConnackAt.Nano, nano)
 		})
-		for _, s := range news[i:] {
-			if s == old || s.ConnackAt.Nano <= old.ConnackAt.Nano {
-				continue
-			}
+		for _, s := range news[i:min(len(news), i+maxCandidates)] {
 			if s.ConnackAt.Nano > end+int64(window) {
 				break
 			}
-			if end >= s.ConnectAt.Nano-int64(takeoverBefore) && (same == nil || same(old, s)) {
+			if s != old && old.ConnackAt.Before(s.ConnackAt) && provoked(old, s) && (same == nil || same(old, s)) {
 				found = append(found, takeover{old, s})
 				break
 			}
@@ -117,10 +110,22 @@ func takeoversIn(sessions []*decode.Session, window time.Duration, same func(old
 	return found
 }
 
+// provoked reports that the broker ended the old session when it had heard of
+// the new one: a session that ended before the newcomer's connection was open
+// ended for another reason, however soon the client came back.
+func provoked(old, new *decode.Session) bool {
+	heard := cmp.Or(new.SynAck, new.Opened)
+	if captureOf(old) == captureOf(new) {
+		return old.BrokerClosed.Packet > heard.Packet
+	}
+	return old.BrokerClosed.Nano >= heard.Nano
+}
+
 // takeoversByUser finds takeovers between different client IDs under one user
 // name: brokers can use the user name as client ID (use_username_as_clientid).
 // A close by chance at the same moment looks alike, so other explanations must
-// be absent: the old session was in good order and did not just time out.
+// be absent: the old session was in good order and did not just time out, and
+// no two sessions of the user stay open side by side.
 func takeoversByUser(b *broker, told map[*decode.Session]bool) [][]takeover {
 	byUser := map[mqtt.Tag][]*decode.Session{}
 	var order []mqtt.Tag
@@ -134,6 +139,9 @@ func takeoversByUser(b *broker, told map[*decode.Session]bool) [][]takeover {
 	}
 	var groups [][]takeover
 	for _, user := range order {
+		if sideBySide(byUser[user]) {
+			continue
+		}
 		group := takeoversIn(byUser[user], userTakeover, func(old, new *decode.Session) bool {
 			return !told[old] && old.Connect.ClientID != new.Connect.ClientID && !overdue(old) && !old.SecondConnect.Seen()
 		})
@@ -145,6 +153,24 @@ func takeoversByUser(b *broker, told map[*decode.Session]bool) [][]takeover {
 		}
 	}
 	return groups
+}
+
+// sideBySide reports that two of the sessions, which are accepted and in order
+// of time, were open at once for longer than a takeover takes.
+func sideBySide(sessions []*decode.Session) bool {
+	const open = int64(1<<63 - 1)
+	end := int64(0)
+	for i, s := range sessions {
+		if i > 0 && end > s.ConnackAt.Nano+int64(userTakeover) {
+			return true
+		}
+		if !s.Closed.Seen() {
+			end = open
+		} else {
+			end = max(end, s.Closed.Nano)
+		}
+	}
+	return false
 }
 
 // overdue reports that a session ended when its client had been silent for its

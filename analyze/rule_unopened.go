@@ -42,7 +42,7 @@ func tlsToPlainPort(b *broker) []Finding {
 		return nil
 	}
 	return one(TLSToPlainPort, Error, b, b.where(func(s *decode.Session) bool {
-		return s.First == decode.FirstTLS && s.BrokerFirst != decode.FirstTLS && s.BrokerClosed.Seen()
+		return s.First == decode.FirstTLS && s.BrokerFirst != decode.FirstTLS && s.ClosedBy == decode.Broker && !s.BrokerGap
 	}), spokenTo)
 }
 

@@ -143,16 +143,45 @@ func TestRules(t *testing.T) {
 			a.Connect.UserTag, b.Connect.UserTag = 7, 7
 			st.close(a, 90.0021, decode.Broker)
 		}, []string{"warning keepalive-timeout"}},
+		{"sensors behind one address that publish in turn", func(st *story) {
+			for i := range 6 {
+				s := st.accepted(float64(i), "10.0.0.2", "sensor-"+string(rune('1'+i)))
+				s.Connect.CleanStart = false
+				st.close(s, float64(i)+0.5, decode.Client)
+			}
+		}, nil},
+		{"devices behind one address that are refused", func(st *story) {
+			for i := range 5 {
+				s := st.connect(float64(i), "10.0.0.2", "dev-"+string(rune('1'+i)))
+				st.answer(s, float64(i)+0.002, 5)
+				st.close(s, float64(i)+0.003, decode.Broker)
+			}
+		}, []string{"error not-authorized"}},
+		{"the client is back a millisecond after the broker closed for its own reason", func(st *story) {
+			var old *decode.Session
+			for i := range 5 {
+				if old != nil {
+					st.close(old, float64(i*90)-0.001, decode.Broker)
+				}
+				old = st.accepted(float64(i*90), "10.0.0.2", "pump")
+			}
+		}, []string{"warning keepalive-timeout"}},
+		{"one user for a fleet, and a broker close among it", func(st *story) {
+			for i := range 5 {
+				st.accepted(float64(i), "10.0.0."+string(rune('2'+i)), "dev-"+string(rune('1'+i))).Connect.UserTag = 7
+			}
+			st.close(st.sessions[0], 4.0021, decode.Broker)
+		}, nil},
 		{"a new ID every time, session state kept", func(st *story) {
-			for i := range 4 {
-				s := st.accepted(float64(i), "10.0.0.2", string(rune('a'+i)))
+			for i, id := range []string{"sensor-569048d9", "sensor-09dba162", "sensor-6cf81427", "sensor-2772db74"} {
+				s := st.accepted(float64(i), "10.0.0.2", id)
 				s.Connect.CleanStart = false
 				st.close(s, float64(i)+0.5, decode.Client)
 			}
 		}, []string{"warning client-id-churn"}},
 		{"a new ID every time, no session state kept", func(st *story) {
-			for i := range 4 {
-				s := st.accepted(float64(i), "10.0.0.2", string(rune('a'+i)))
+			for i, id := range []string{"sensor-569048d9", "sensor-09dba162", "sensor-6cf81427", "sensor-2772db74"} {
+				s := st.accepted(float64(i), "10.0.0.2", id)
 				st.close(s, float64(i)+0.5, decode.Client)
 			}
 		}, nil},

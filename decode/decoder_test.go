@@ -190,8 +190,51 @@ func TestCutPackets(t *testing.T) {
 	last := &d.packets[len(d.packets)-1]
 	last.Data = last.Data[:40+20]
 	s := d.send(fromBroker, psh|ack, connackOK).one(t)
-	if s.Outcome != decode.Accepted || !s.Has(decode.NoteCutPackets) || s.ConnectAt.Seen() {
+	// The first 20 bytes of the CONNECT have the client ID, and its length says
+	// where it ends.
+	if s.Outcome != decode.Accepted || !slices.Equal(s.Notes, []decode.Note{decode.NoteCutPackets}) || s.ConnectAt.Packet != 4 {
 		t.Errorf("%s, notes %v, CONNECT at %v", s.Outcome, s.Notes, s.ConnectAt)
+	}
+	if s.Connect == nil || s.Connect.ClientID != "a" || !s.Connect.Incomplete || !s.Connect.Password {
+		t.Errorf("CONNECT %+v", s.Connect)
+	}
+	if _, bad := s.Connect.Malformed(); bad {
+		t.Errorf("what the snap length cut off counts against the client: %+v", s.Connect.Problems)
+	}
+}
+
+func TestLostConnect(t *testing.T) {
+	s := opened().lose(fromClient, connect("a")).send(fromBroker, psh|ack, connackOK).
+		send(fromClient, psh|ack, pingreq).wait(2*time.Second).send(fromClient, fin|ack, nil).send(fromBroker, fin|ack, nil).one(t)
+	if s.Outcome != decode.Accepted || !s.Has(decode.NoteGap) || s.Connect != nil {
+		t.Errorf("%s, notes %v, CONNECT %+v", s.Outcome, s.Notes, s.Connect)
+	}
+}
+
+// The first DISCONNECT ends the session; a polite answer does not.
+func TestDisconnectAnswered(t *testing.T) {
+	s := opened().send(fromClient, psh|ack, connect("a")).send(fromBroker, psh|ack, connackOK).
+		send(fromBroker, psh|ack, []byte{0xE0, 2, 0x8E, 0}).send(fromClient, psh|ack, disconnect).one(t)
+	if s.ClosedBy != decode.Broker || s.DisconnectBy != decode.Broker {
+		t.Errorf("closed by %q, DISCONNECT by %q", s.ClosedBy, s.DisconnectBy)
+	}
+}
+
+func TestPacketsFromTheWrongSide(t *testing.T) {
+	s := opened().send(fromClient, psh|ack, connackOK).send(fromClient, psh|ack, connect("a")).send(fromBroker, fin|ack, nil).one(t)
+	if s.Outcome == decode.Accepted || s.Connack != nil {
+		t.Errorf("a CONNACK from the client counts: %s", s.Outcome)
+	}
+}
+
+func TestWithoutTimes(t *testing.T) {
+	d := opened().send(fromClient, psh|ack, connect("a")).send(fromBroker, psh|ack, connackOK)
+	for i := range d.packets {
+		d.packets[i].Time = time.Time{}
+	}
+	r := d.one(t).Record()
+	if !r.Opened.IsZero() || !r.Connack.IsZero() || r.ConnackMS != nil {
+		t.Errorf("the record claims times: %+v", r)
 	}
 }
 
@@ -207,6 +250,19 @@ func TestReusedPorts(t *testing.T) {
 	}
 	if out[0].ID == out[1].ID || out[0].Stream != 0 || out[1].Stream != 1 {
 		t.Errorf("ids %s and %s, streams %d and %d", out[0].ID, out[1].ID, out[0].Stream, out[1].Stream)
+	}
+}
+
+// A load balancer says in front of the CONNECT whom it speaks for.
+func TestProxyProtocol(t *testing.T) {
+	header := "PROXY TCP4 192.0.2.5 10.0.0.1 40123 1883\r\n"
+	for cut := 1; cut <= len(header); cut++ {
+		whole := header + string(connect("a"))
+		s := opened().send(fromClient, psh|ack, []byte(whole[:cut])).send(fromClient, psh|ack, []byte(whole[cut:])).
+			send(fromBroker, psh|ack, connackOK).one(t)
+		if s.Connect == nil || s.Connect.ClientID != "a" || s.Client.String() != "192.0.2.5:40123" || !s.Has(decode.NoteProxyProtocol) {
+			t.Fatalf("cut at %d: client %v, CONNECT %+v, notes %v", cut, s.Client, s.Connect, s.Notes)
+		}
 	}
 }
 

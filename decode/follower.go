@@ -1,11 +1,13 @@
 package decode
 
 import (
+	"net/netip"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/mqttriage/mqttriage/decode/mqtt"
+	"github.com/mqttriage/mqttriage/decode/proxy"
 	"github.com/mqttriage/mqttriage/decode/tcp"
 )
 
@@ -21,6 +23,10 @@ type follower struct {
 	// secure and web follow a TLS handshake and an HTTP request; nil without.
 	secure *secure
 	web    *web
+	// proxied says that a PROXY protocol header came first, from whom it
+	// speaks for; the address is invalid where it does not say.
+	proxied     bool
+	proxyClient netip.AddrPort
 	// connectEnd is how many bytes of the client's stream the CONNECT ends
 	// after, to see whether the broker's TCP acknowledged it.
 	connectEnd int64
@@ -56,6 +62,19 @@ func (f *follower) Data(c *tcp.Conn, from tcp.Side, p []byte, m tcp.Mark) {
 		if len(dir.head) > 0 {
 			p = append(dir.head, p...)
 		}
+		if proxy.Begins(p) && !f.proxied {
+			var size int
+			if f.proxyClient, size = proxy.Parse(p); size == 0 && len(p) < proxy.MaxHeader {
+				dir.head = slices.Clone(p)
+				return
+			} else if size > 0 {
+				f.proxied, dir.head, p = true, nil, p[size:]
+				f.note(NoteProxyProtocol)
+				if len(p) == 0 {
+					return
+				}
+			}
+		}
 		if dir.kind = mqtt.Detect(p); dir.kind == mqtt.KindNeedMore {
 			dir.head = slices.Clone(p)
 			return
@@ -64,7 +83,7 @@ func (f *follower) Data(c *tcp.Conn, from tcp.Side, p []byte, m tcp.Mark) {
 	}
 	switch {
 	case f.speaksMQTT(c, from):
-		f.feed(from, p, at)
+		f.feed(c, from, p, at)
 	case f.follows(mqtt.KindTLS):
 		if f.secure == nil {
 			f.secure = new(secure)
@@ -111,14 +130,14 @@ func (f *follower) speaksMQTT(c *tcp.Conn, from tcp.Side) bool {
 	return false
 }
 
-func (f *follower) feed(from tcp.Side, p []byte, at Event) {
+func (f *follower) feed(c *tcp.Conn, from tcp.Side, p []byte, at Event) {
 	dir := &f.dirs[from]
 	rest := int64(len(p))
 	for len(p) > 0 {
 		n, frame, whole := dir.framer.Feed(p)
 		p, rest = p[n:], rest-int64(n)
 		if whole {
-			f.frame(from, frame, at, dir.passed-rest)
+			f.frame(c, from, frame, at, dir.passed-rest)
 			dir.began = at
 		}
 		if n == 0 && !whole {
@@ -129,15 +148,18 @@ func (f *follower) feed(from tcp.Side, p []byte, at Event) {
 
 // frame takes one whole MQTT packet; end is how many bytes of the stream it
 // ends after.
-func (f *follower) frame(from tcp.Side, fr mqtt.Frame, at Event, end int64) {
+func (f *follower) frame(c *tcp.Conn, from tcp.Side, fr mqtt.Frame, at Event, end int64) {
 	s := &f.s
 	s.MQTT = true
-	f.learnRoles(from, fr.Type)
+	f.learnRoles(c, from, fr.Type)
 	if s.FirstPacket == 0 && f.roles != "" && from == f.client {
 		s.FirstPacket = fr.Type
 	}
 	switch fr.Type {
 	case mqtt.TypeConnect:
+		if f.roles == "syn" && from != f.client {
+			return // not from this side
+		}
 		if s.Connect != nil {
 			f.note(NoteSecondConnect)
 			s.SecondConnect = at
@@ -153,6 +175,9 @@ func (f *follower) frame(from tcp.Side, fr mqtt.Frame, at Event, end int64) {
 			f.note(NoteBrokenLength)
 		}
 	case mqtt.TypeConnack:
+		if f.roles != "" && from == f.client {
+			return // not from this side
+		}
 		if s.Connack != nil {
 			return // Cumulocity signals errors in mid-session so
 		}
@@ -162,6 +187,9 @@ func (f *follower) frame(from tcp.Side, fr mqtt.Frame, at Event, end int64) {
 		}
 		s.Connack, s.ConnackAt = connack, at
 	case mqtt.TypeDisconnect:
+		if s.Disconnect != nil {
+			return // the answer to the one that ended the session
+		}
 		disconnect, err := mqtt.ParseDisconnect(fr)
 		if err != nil {
 			return
@@ -180,9 +208,12 @@ func (f *follower) frame(from tcp.Side, fr mqtt.Frame, at Event, end int64) {
 	}
 }
 
-// learnRoles takes the client's side from a packet that only one side sends.
-// The SYN, where there was one, has said it already.
-func (f *follower) learnRoles(from tcp.Side, t mqtt.Type) {
+// learnRoles takes the client's side from the SYN, else from a packet that only
+// one side sends.
+func (f *follower) learnRoles(c *tcp.Conn, from tcp.Side, t mqtt.Type) {
+	if c.HasSYN || c.HasSYNACK {
+		f.client, f.roles = 0, "syn"
+	}
 	if f.roles != "" {
 		return
 	}
@@ -201,7 +232,7 @@ func (f *follower) Gap(c *tcp.Conn, from tcp.Side, n int64, cut bool, m tcp.Mark
 	dir.cut = dir.cut || cut
 	dir.gap = true
 	// A hole behind the handshake takes nothing from what is known of it.
-	if f.s.Connack == nil {
+	if f.s.Connack == nil || f.s.Connect == nil {
 		if cut {
 			f.note(NoteCutPackets)
 		} else {
@@ -213,9 +244,27 @@ func (f *follower) Gap(c *tcp.Conn, from tcp.Side, n int64, cut bool, m tcp.Mark
 		dir.kind = mqtt.KindOther
 		return
 	}
-	dir.framer.Skip(n)
+	f.skip(c, from, n, event(m))
 	if f.secure != nil {
 		f.secure.scanner[from].Skip(n)
+	}
+}
+
+// skip steps over a hole. Of a CONNECT that it hits, what came before it is
+// told: a capture of the first bytes of every packet has the client ID.
+func (f *follower) skip(c *tcp.Conn, from tcp.Side, n int64, at Event) {
+	dir := &f.dirs[from]
+	partial, begun := dir.framer.Partial()
+	dir.framer.Skip(n)
+	if dir.framer.Lost() {
+		if begun && partial.Type == mqtt.TypeConnect {
+			f.frame(c, from, partial, dir.began, dir.passed)
+		}
+		return
+	}
+	if _, frame, whole := dir.framer.Feed(nil); whole {
+		f.frame(c, from, frame, at, dir.passed)
+		dir.began = at
 	}
 }
 
@@ -233,10 +282,13 @@ func (f *follower) End(c *tcp.Conn) {
 
 	s.First, s.BrokerFirst = f.first(client), f.first(broker)
 	s.ID = "c" + strconv.Itoa(f.d.opts.Index) + "." + strconv.Itoa(c.Number)
-	s.Capture, s.Stream = f.d.opts.Capture, c.Stream
+	s.Capture, s.Stream, s.StreamUnsure = f.d.opts.Capture, c.Stream, c.StreamUnsure
 	f.settleTLS()
 	f.settleHTTP()
 	s.Client, s.Broker, s.RolesFrom = c.Endpoints[client], c.Endpoints[broker], f.roles
+	if f.proxyClient.IsValid() {
+		s.Client = f.proxyClient
+	}
 	if s.BrokerName = f.d.nameOf(s.Broker.Addr()); s.TLS != nil && s.TLS.SNI != "" {
 		s.BrokerName = s.TLS.SNI
 	}
@@ -417,7 +469,7 @@ func (f *follower) settleOutcome(c *tcp.Conn) {
 		if brokerSeen && !s.BrokerGap && waited(s.ConnectAt) {
 			s.Outcome = Unanswered
 		}
-	case s.First == FirstTLS && s.BrokerFirst != FirstTLS && s.BrokerClosed.Seen() && !s.BrokerGap:
+	case s.First == FirstTLS && s.BrokerFirst != FirstTLS && s.ClosedBy == Broker && !s.BrokerGap:
 		s.Outcome = TLSFailed
 	case s.TLS != nil && s.TLS.Alert != "" && s.TLS.AnswerRecords == 0:
 		s.Outcome = TLSFailed

@@ -136,7 +136,7 @@ func (s *Session) Record() Record {
 		if c.Code != 0 {
 			r.Code, r.CodeName = mqtt.FormatCode(c.Code), mqtt.CodeName(s.CodeVersion(), c.Code)
 		}
-		if s.ConnectAt.Seen() {
+		if s.ConnectAt.Seen() && s.ConnectAt.Before(s.ConnackAt) && s.ConnectAt.Nano != 0 {
 			ms := float64(s.ConnackAt.Sub(s.ConnectAt).Microseconds()) / 1000
 			r.ConnackMS = &ms
 		}

@@ -107,12 +107,19 @@ func EventAt(packet int, t time.Time) Event {
 // Seen reports whether the capture shows the event.
 func (e Event) Seen() bool { return e.Packet != 0 }
 
-// Time is when it happened, in UTC; zero when not seen.
+// Time is when it happened, in UTC; zero when not seen, or when the capture
+// does not say.
 func (e Event) Time() time.Time {
-	if !e.Seen() {
+	if e.Nano == 0 {
 		return time.Time{}
 	}
 	return time.Unix(0, e.Nano).UTC()
+}
+
+// Before reports that e came before o: by time, and where that does not tell,
+// by packet. Both must be seen, and in one capture where it is by packet.
+func (e Event) Before(o Event) bool {
+	return e.Nano < o.Nano || e.Nano == o.Nano && e.Packet < o.Packet
 }
 
 // Sub is the time from o to e; both must be seen.
@@ -125,9 +132,10 @@ type Session struct {
 	// ID is unique within a run: "c1.17" is connection 17 of capture 1.
 	ID string
 	// Capture is the name of the capture; Stream is Wireshark's tcp.stream
-	// number in it.
-	Capture string
-	Stream  int
+	// number in it. StreamUnsure says that its versions disagree on it.
+	Capture      string
+	Stream       int
+	StreamUnsure bool
 
 	Client, Broker netip.AddrPort
 	// BrokerName is the broker's host name where the capture tells it.
@@ -148,7 +156,7 @@ type Session struct {
 
 	// Connect and Connack are the first of each on the connection; nil where
 	// not seen. A CONNECT whose end is not seen is Incomplete, and ConnectAt is
-	// not seen. Disconnect is the last of either side's.
+	// not seen. Disconnect is the first of either side's.
 	Connect    *mqtt.Connect
 	Connack    *mqtt.Connack
 	Disconnect *mqtt.Disconnect

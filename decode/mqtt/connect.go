@@ -281,7 +281,13 @@ func (l *connectLayout) fill(c *Connect, body []byte) {
 		c.SessionExpiry = &seconds
 	}
 	c.ClientID = string(l.id.of(body))
-	c.IDUnknown = l.reached <= stageID
+	// Where the credentials that the flags promise are missing, an ID length
+	// too large may have swallowed them: a password must not pass for an ID.
+	swallowed := c.Username && l.reached <= stageUser || c.Password && !c.Username && l.reached <= stagePassword
+	c.IDUnknown = l.reached <= stageID || swallowed && !c.Incomplete
+	if c.IDUnknown {
+		c.ClientID = ""
+	}
 	if c.Username && l.reached > stageUser {
 		c.UserTag = tagOf(l.user.of(body))
 	}

@@ -27,7 +27,8 @@ type Frame struct {
 	NonMinimal bool
 	// Oversize: Body is only the packet's first MaxConnect or MaxOther bytes.
 	Oversize bool
-	// Incomplete: Body is only what has arrived (see Framer.Partial).
+	// Incomplete: Body is only what came before a hole, or what has arrived
+	// (see Framer.Skip and Partial).
 	Incomplete bool
 }
 
@@ -47,6 +48,7 @@ type Framer struct {
 	state state
 
 	brokenLength, nonMinimal bool
+	holed                    bool // bytes that are kept of the packet are missing
 	spent                    bool // buf has been handed out
 }
 
@@ -160,7 +162,7 @@ func (f *Framer) feedHeader(p []byte) (n int, fr Frame, ok bool) {
 func (f *Framer) begin(h *header) {
 	f.state, f.nhead = inBody, 0
 	f.first, f.fixed, f.body, f.rest = h.first, uint8(h.size), h.body, h.body
-	f.brokenLength, f.nonMinimal = h.brokenLength, h.nonMinimal
+	f.brokenLength, f.nonMinimal, f.holed = h.brokenLength, h.nonMinimal, false
 }
 
 func (f *Framer) feedBody(p []byte) (n int, fr Frame, ok bool) {
@@ -179,7 +181,7 @@ func (f *Framer) frame() Frame {
 	return Frame{
 		Type: t, Flags: f.first & 15, Length: int(f.fixed) + f.body, Body: f.buf,
 		BrokenLength: f.brokenLength, NonMinimal: f.nonMinimal,
-		Oversize: keep(t) > 0 && f.body > keep(t),
+		Oversize: keep(t) > 0 && f.body > keep(t), Incomplete: f.holed,
 	}
 }
 
@@ -187,7 +189,7 @@ func (f *Framer) frame() Frame {
 // complete.
 func (f *Framer) take(p []byte) bool {
 	f.rest -= len(p)
-	if room := keep(Type(f.first>>4)) - len(f.buf); room > 0 && len(p) > 0 {
+	if room := keep(Type(f.first>>4)) - len(f.buf); room > 0 && len(p) > 0 && !f.holed {
 		f.append(p[:min(len(p), room)])
 	}
 	return f.rest == 0
@@ -222,8 +224,9 @@ func (f *Framer) lose() {
 func (f *Framer) Lost() bool { return f.state == lost }
 
 // Skip says that the next n bytes of the stream are missing. If they all belong
-// to a part of a packet that is skipped anyway, the Framer stays in step;
-// otherwise it is lost.
+// to the packet that is under way, the Framer stays in step, and yields what
+// came before them, marked Incomplete where more of it was wanted; otherwise it
+// is lost.
 func (f *Framer) Skip(n int64) {
 	if n <= 0 || f.state == lost {
 		return
@@ -231,8 +234,9 @@ func (f *Framer) Skip(n int64) {
 	if f.spent {
 		f.wipe()
 	}
-	if f.state == inBody && len(f.buf) == keep(Type(f.first>>4)) && n <= int64(f.rest) {
+	if f.state == inBody && n <= int64(f.rest) {
 		f.rest -= int(n)
+		f.holed = f.holed || len(f.buf) < min(f.body, keep(Type(f.first>>4)))
 		return
 	}
 	f.lose()

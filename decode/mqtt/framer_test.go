@@ -353,6 +353,15 @@ func TestFramerSkip(t *testing.T) {
 			t.Errorf("%d frames", len(got))
 		}
 	})
+	t.Run("in a connect", func(t *testing.T) {
+		var f Framer
+		feedAll(t, &f, connect[:8])
+		f.Skip(1)
+		got := feedAll(t, &f, connect[9:], ping)
+		if len(got) != 2 || !got[0].Incomplete || !bytes.Equal(got[0].Body, connect[2:8]) || got[0].Length != len(connect) {
+			t.Errorf("frames %+v, want the connect up to the hole and what follows", got)
+		}
+	})
 	for name, c := range map[string]struct {
 		before []byte
 		gap    int64
@@ -360,7 +369,7 @@ func TestFramerSkip(t *testing.T) {
 		"between packets":                {ping, 10},
 		"at the start":                   {nil, 1},
 		"in a header":                    {[]byte{0x30}, 1},
-		"in a body that is kept":         {connect[:8], 1},
+		"beyond a body that is kept":     {connect[:8], int64(len(connect))},
 		"beyond a skipped packet":        {publish[:100], int64(len(publish))},
 		"beyond any packet":              {publish[:100], 1 << 62},
 		"in a connect of unknown length": {[]byte{0x10}, 4},
@@ -485,7 +494,9 @@ func TestFramerWipes(t *testing.T) {
 		if !bytes.Contains(b, []byte("S3CRET")) {
 			t.Fatal("the password is not buffered")
 		}
-		f.Skip(2)
+		f.Skip(5)
+		f.Feed(nil)
+		f.Feed(nil)
 		if bytes.Contains(b, []byte("S3")) || f.buf != nil {
 			t.Error("the buffer holds the password")
 		}

@@ -150,8 +150,9 @@ func TestConnectProblems(t *testing.T) {
 		{"MQTT-3.1.3-3 no id", 0x10, "0004'MQTT'0402003c", V311, "", []string{"short-packet MQTT-3.1.3-3"}},
 		{"MQTT-3.1.3-3 id beyond the packet", 0x10, "0004'MQTT'0402003cffff'n1'", V311, "", []string{"short-packet MQTT-3.1.3-3"}},
 		{"MQTT-3.1.2-9 will beyond the packet", 0x10, "0004'MQTT'0406003c0001'a'0001't'0009'w'", V311, "a", []string{"short-packet MQTT-3.1.2-9"}},
-		{"MQTT-3.1.2-19 user name missing, 3.1.1", 0x10, "0004'MQTT'0482003c0001'a'", V311, "a", []string{"short-packet MQTT-3.1.2-19"}},
-		{"MQTT-3.1.2-17 user name missing, 5", 0x10, v5("82", "00", "0001'a'"), V5, "a", []string{"short-packet MQTT-3.1.2-17"}},
+		{"MQTT-3.1.2-19 user name missing, 3.1.1", 0x10, "0004'MQTT'0482003c0001'a'", V311, "", []string{"short-packet MQTT-3.1.2-19"}},
+		{"MQTT-3.1.2-19 an ID length that swallows user name and password", 0x10, "0004'MQTT'04c2003c0009'a'0001'u'0003'pwd'", V311, "", []string{"null-character MQTT-1.5.3-2", "short-packet MQTT-3.1.2-19"}},
+		{"MQTT-3.1.2-17 user name missing, 5", 0x10, v5("82", "00", "0001'a'"), V5, "", []string{"short-packet MQTT-3.1.2-17"}},
 		{"MQTT-3.1.2-21 password missing, 3.1.1", 0x10, "0004'MQTT'04c2003c0001'a'0001'u'", V311, "a", []string{"short-packet MQTT-3.1.2-21"}},
 		{"MQTT-3.1.2-19 password missing, 5", 0x10, v5("c2", "00", "0001'a'0001'u'"), V5, "a", []string{"short-packet MQTT-3.1.2-19"}},
 

@@ -66,8 +66,10 @@ type Conn struct {
 	Endpoints [2]netip.AddrPort
 	// Number counts connections from 1 in order of appearance.
 	Number int
-	// Stream is Wireshark's tcp.stream number, from 0.
-	Stream int
+	// Stream is Wireshark's tcp.stream number, from 0. StreamUnsure says that
+	// versions of Wireshark disagree on it.
+	Stream       int
+	StreamUnsure bool
 	// First is the connection's first packet, Syn the first SYN, SynAck the
 	// first SYN/ACK.
 	First, Syn, SynAck Mark

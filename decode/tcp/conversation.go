@@ -16,6 +16,12 @@ type conversation struct {
 	finished bool
 }
 
+// unsure reports a segment after which Wireshark's versions number streams
+// differently: a SYN with the old number behind a FIN or RST.
+func (v *conversation) unsure(dir uint8, s *link.Segment) bool {
+	return s.Flags&(link.SYN|link.ACK) == link.SYN && v.based[dir] && s.Seq == v.base[dir] && v.finished
+}
+
 // observe takes a segment in direction dir. fresh says that the 4-tuple is new;
 // next is the next stream number.
 func (v *conversation) observe(dir uint8, s *link.Segment, fresh bool, next *uint32) {

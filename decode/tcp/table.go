@@ -63,14 +63,16 @@ type Table struct {
 	fresh   []Conn
 
 	streams uint32
-	stats   Stats
-	now     int64
+	// unsure: from here on, versions of Wireshark number streams differently.
+	unsure bool
+	stats  Stats
+	now    int64
 }
 
 // NewTable returns an empty table.
 func NewTable(o Options) *Table {
 	if o.MaxConns <= 0 {
-		o.MaxConns = 1 << 20
+		o.MaxConns = 1 << 18
 	}
 	if o.MaxEnded <= 0 {
 		o.MaxEnded = 1 << 18
@@ -114,6 +116,7 @@ func (t *Table) Add(s *link.Segment, m Mark) {
 		t.lastKey, t.lastRef = k, ref
 	}
 	tp := t.tuples.at(ref)
+	t.unsure = t.unsure || tp.conv.unsure(dir, s)
 	tp.conv.observe(dir, s, fresh, &t.streams)
 
 	c := tp.conn
@@ -157,7 +160,7 @@ func (t *Table) begin(ref uint32, dir uint8, fresh bool, s *link.Segment, m Mark
 	tp := t.tuples.at(ref)
 	c := t.allocate()
 	t.stats.Connections++
-	c.Number, c.Stream = t.stats.Connections, int(tp.conv.stream)
+	c.Number, c.Stream, c.StreamUnsure = t.stats.Connections, int(tp.conv.stream), t.unsure
 	c.First, c.tuple, c.dir0 = m, ref, dir
 	c.Endpoints[0], c.Endpoints[1] = s.Src, s.Dst
 	if s.Flags&(link.SYN|link.ACK|link.RST) == link.SYN|link.ACK {
