@@ -186,6 +186,10 @@ type Facts struct {
 
 	// BrokerAccepted counts the broker's accepted sessions in the captures.
 	BrokerAccepted Fact[int] `json:"broker_accepted,omitzero"`
+	// AnonymousAccepted: the broker accepted somebody without a user name;
+	// UserAccepted: it accepted a user name of the finding in another session.
+	AnonymousAccepted Fact[bool] `json:"anonymous_accepted,omitzero"`
+	UserAccepted      Fact[bool] `json:"user_accepted,omitzero"`
 	// BrokerSessions counts all its sessions.
 	BrokerSessions Fact[int] `json:"broker_sessions,omitzero"`
 	// OpenSessions is the largest number of accepted sessions that were open

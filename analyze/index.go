@@ -191,7 +191,7 @@ func failed(s *decode.Session) bool {
 func closedUnanswered(s *decode.Session) bool {
 	return s.Connack == nil && s.ClosedBy == decode.Broker && !s.Refusal.Seen() &&
 		s.SynAck.Seen() && !s.BrokerGap &&
-		((s.First == decode.FirstNothing || s.First == decode.FirstMQTT) && s.BrokerFirst == decode.FirstNothing || closedInsideTLS(s))
+		((s.First == decode.FirstNothing || s.First == decode.FirstMQTT) && (s.BrokerFirst == decode.FirstNothing || s.DisconnectBy == decode.Broker) || closedInsideTLS(s))
 }
 
 // closedInsideTLS reports the same of a connection behind TLS: the client sent

@@ -206,7 +206,8 @@ func measureAnswer(f *Facts, ss []*decode.Session) {
 		return s.BrokerClosed.Seen(), s.Connack != nil && s.Connack.Code != 0
 	})
 	same(&f.ConnectSent, ss, func(s *decode.Session) (bool, bool) {
-		return s.ConnectAt.Seen() && (!s.Closed.Seen() || s.ConnectAt.Packet < s.Closed.Packet), s.SynAck.Seen()
+		// Behind TLS it does not show.
+		return s.ConnectAt.Seen() && (!s.Closed.Seen() || s.ConnectAt.Packet < s.Closed.Packet), s.SynAck.Seen() && s.TLS == nil
 	})
 	same(&f.ConnectAcked, ss, func(s *decode.Session) (bool, bool) { return s.ConnectAcked, s.Connect != nil })
 	same(&f.FirstPacket, ss, func(s *decode.Session) (string, bool) {
@@ -307,10 +308,14 @@ func measureBroker(f *Facts, b *broker, ss []*decode.Session) {
 		}
 		return c
 	}
+	users := map[mqtt.Tag]bool{}
 	firstFailure, lastFailure := map[client]decode.Event{}, map[client]decode.Event{}
 	open, inUse, ids := 0, false, 0
 	for i, s := range ss {
 		mine[s] = true
+		if s.Connect != nil && s.Connect.UserTag != 0 {
+			users[s.Connect.UserTag] = true
+		}
 		if i < MaxEvidence && failed(s) && s.Connect != nil && s.Connect.ClientID != "" {
 			ids++
 			inUse = inUse || b.openAt(b.byID[s.Connect.ClientID], s) > 0
@@ -324,6 +329,7 @@ func measureBroker(f *Facts, b *broker, ss []*decode.Session) {
 		}
 	}
 	accepts, keepAlive, unlimited := 0, -1, false
+	anonymous, known := false, false
 	var before, later []int
 	for _, s := range b.sessions {
 		if !accepted(s) || mine[s] {
@@ -331,10 +337,19 @@ func measureBroker(f *Facts, b *broker, ss []*decode.Session) {
 		}
 		accepts++
 		if s.Connect != nil {
+			anonymous = anonymous || !s.Connect.Username
+			known = known || users[s.Connect.UserTag]
+		}
+		if s.Connect != nil {
 			keepAlive = max(keepAlive, int(s.Connect.KeepAlive))
 			unlimited = unlimited || s.Connect.KeepAlive == 0
 		}
-		if at, known := lastFailure[key(s)]; known && s.Opened.Nano > at.Nano {
+		at, failedHere := lastFailure[key(s)]
+		if !failedHere {
+			// Of an empty ID only the address is left to go by.
+			at, failedHere = lastFailure[client{addr: s.Client.Addr()}]
+		}
+		if failedHere && s.Opened.Nano > at.Nano {
 			later = append(later, s.ConnackAt.Packet)
 		}
 		if at, known := firstFailure[key(s)]; known && s.Opened.Nano < at.Nano {
@@ -343,6 +358,10 @@ func measureBroker(f *Facts, b *broker, ss []*decode.Session) {
 	}
 	f.BrokerSessions.Set(len(b.sessions))
 	f.BrokerAccepted.Set(accepts)
+	f.AnonymousAccepted.Set(anonymous)
+	if len(users) > 0 {
+		f.UserAccepted.Set(known)
+	}
 	f.OpenSessions.Set(open)
 	if ids > 0 {
 		f.ClientIDOpen.Set(inUse)
@@ -386,6 +405,7 @@ func clip(packets []int) []int { return packets[:min(len(packets), maxPackets)] 
 // client.
 func measureRetries(f *Facts, b *broker, ss []*decode.Session) {
 	var retries, unchanged, newID, clean, keepAlive, down, dropped, added []int
+	compared := 0
 	var intervals []float64
 	var span float64
 	starts := map[netip.Addr]decode.Event{}
@@ -407,6 +427,7 @@ func measureRetries(f *Facts, b *broker, ss []*decode.Session) {
 		if s.Connect == nil || n.Connect == nil {
 			continue
 		}
+		compared++
 		x, y := s.Connect, n.Connect
 		if x.Tag == y.Tag {
 			unchanged = append(unchanged, at.Packet)
@@ -424,15 +445,19 @@ func measureRetries(f *Facts, b *broker, ss []*decode.Session) {
 		note(&dropped, x.Username && !y.Username || x.Password && !y.Password)
 		note(&added, !x.Username && y.Username || !x.Password && y.Password)
 	}
+	f.Retries.Set(len(retries), clip(retries)...)
 	for _, c := range []struct {
 		fact    *Fact[int]
 		packets []int
 	}{
-		{&f.Retries, retries}, {&f.RetriesUnchanged, unchanged}, {&f.RetriesNewID, newID},
+		{&f.RetriesUnchanged, unchanged}, {&f.RetriesNewID, newID},
 		{&f.RetriesCleanStart, clean}, {&f.RetriesKeepAlive, keepAlive}, {&f.RetriesDowngraded, down},
 		{&f.RetriesCredsDropped, dropped}, {&f.RetriesCredsAdded, added},
 	} {
-		c.fact.Set(len(c.packets), clip(c.packets)...)
+		// Retries without a CONNECT in sight, as behind TLS, say nothing.
+		if compared > 0 || len(retries) == 0 {
+			c.fact.Set(len(c.packets), clip(c.packets)...)
+		}
 	}
 	if len(retries) == 0 {
 		return

@@ -60,7 +60,7 @@ func upgradesFailed(b *broker) []Finding {
 		}
 		switch s.HTTP.Status {
 		case 0:
-			return s.BrokerClosed.Seen() && !s.BrokerGap && s.BrokerFirst == decode.FirstNothing
+			return b.webPort() && s.BrokerClosed.Seen() && !s.BrokerGap && s.BrokerFirst == decode.FirstNothing
 		case 101:
 			return !s.HTTP.Accepted && s.BrokerFirst == decode.FirstHTTP
 		}

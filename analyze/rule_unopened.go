@@ -46,10 +46,18 @@ func tlsToPlainPort(b *broker) []Finding {
 	}), spokenTo)
 }
 
+// webPort reports that WebSockets may be expected at the endpoint: it is not
+// known to speak MQTT itself.
+func (b *broker) webPort() bool {
+	return !b.plain && !decode.IsBrokerPort(b.endpoint.Port(), nil)
+}
+
 // httpOnMQTTPort finds HTTP requests to a broker that does not answer in HTTP.
+// A WebSocket upgrade that goes unanswered counts here at MQTT's own ports: the
+// packets do not tell a plain listener from one that wants a subprotocol.
 func httpOnMQTTPort(b *broker) []Finding {
 	return one(HTTPOnMQTTPort, Error, b, b.where(func(s *decode.Session) bool {
-		return s.First == decode.FirstHTTP && s.BrokerFirst != decode.FirstHTTP && (s.HTTP == nil || !s.HTTP.Upgrade)
+		return s.First == decode.FirstHTTP && s.BrokerFirst != decode.FirstHTTP && (!b.webPort() || s.HTTP == nil || !s.HTTP.Upgrade)
 	}), spokenTo)
 }
 

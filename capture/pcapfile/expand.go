@@ -23,8 +23,8 @@ const (
 	// A compressed capture may grow to freeGrowth bytes, and beyond it only
 	// maxGrowth-fold: else a few kilobytes, compressed twice, would keep the
 	// reader busy for days.
-	freeGrowth = 1 << 30
-	maxGrowth  = 4096
+	freeGrowth = 256 << 20
+	maxGrowth  = 512
 )
 
 // compression is a layer of compression that can be unwrapped.
