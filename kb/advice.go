@@ -55,6 +55,8 @@ type Advice struct {
 	Causes   []Cause
 	Fixes    []Fix
 	DeadEnds []DeadEnd
+	// deciding are the facts that made the entry's condition hold.
+	deciding []string
 }
 
 // Cause is a root cause under the facts of a finding.
@@ -76,6 +78,8 @@ type Fix struct {
 	Because Text
 	Packets []int
 	How     []How
+	// Worked reports that a client in the capture did this and was accepted.
+	Worked bool
 }
 
 // How is a fix in the terms of one broker or client.

@@ -74,7 +74,7 @@ func fill(text string, v values, l Lang) string {
 func shown(facts []string, v values) Text {
 	return Text{
 		En: "The packets show " + list(facts, v, English) + ".",
-		Zh: "报文显示:" + list(facts, v, Chinese) + "。",
+		Zh: "报文显示：" + list(facts, v, Chinese) + "。",
 	}
 }
 
@@ -100,7 +100,7 @@ func list(facts []string, v values, l Lang) string {
 		}
 	}
 	if l == Chinese {
-		return strings.Join(parts, ",")
+		return strings.Join(parts, "，")
 	}
 	return strings.Join(parts, "; ")
 }
@@ -113,7 +113,7 @@ func missing(facts []string) Text {
 	}
 	return Text{
 		En: "The packets do not show what would decide it: " + strings.Join(en, "; ") + ".",
-		Zh: "报文未显示可作判断的信息:" + strings.Join(zh, "、") + "。",
+		Zh: "报文未显示可作判断的信息：" + strings.Join(zh, "、") + "。",
 	}
 }
 

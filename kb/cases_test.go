@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/mqttriage/mqttriage/analyze"
+	"github.com/mqttriage/mqttriage/capture"
 	"github.com/mqttriage/mqttriage/capture/pcapfile"
 	"github.com/mqttriage/mqttriage/decode"
 )
@@ -48,7 +49,7 @@ func findingsIn(t *testing.T, path string) []analyze.Finding {
 	decoder := decode.New(decode.Options{Capture: path, Index: 1}, analyzer.Add)
 	for {
 		p, err := source.Next()
-		if errors.Is(err, io.EOF) {
+		if cut := (*capture.TruncatedError)(nil); errors.Is(err, io.EOF) || errors.As(err, &cut) {
 			break
 		}
 		if err != nil {

@@ -19,7 +19,23 @@ import (
 // problem is something wrong in a file.
 type problem struct {
 	line int
+	// key leads to the value, as in "fixes.clean-session.how[1].for"; empty
+	// where the whole file is meant.
+	key  string
 	text string
+	// allowed is what the key may hold; empty where the text says it.
+	allowed string
+}
+
+func (p problem) String() string {
+	s := p.text
+	if p.key != "" {
+		s = p.key + ": " + s
+	}
+	if p.allowed != "" {
+		s += "; allowed: " + p.allowed
+	}
+	return s
 }
 
 // review finds everything that is wrong with one entry.
@@ -30,17 +46,79 @@ type review struct {
 	problems []problem
 }
 
-func (c *review) at(line int, format string, args ...any) {
-	c.problems = append(c.problems, problem{line, fmt.Sprintf(format, args...)})
+// place leads from the top of the file to a value, by keys and indexes.
+type place []any
+
+// in returns the place of a value below.
+func (p place) in(steps ...any) place { return append(slices.Clone(p), steps...) }
+
+// at notes a problem with the value at a place.
+func (c *review) at(p place, format string, args ...any) {
+	c.only("", p, format, args...)
+}
+
+// only does so and says what is allowed instead.
+func (c *review) only(allowed string, p place, format string, args ...any) {
+	c.problems = append(c.problems, problem{c.line(p...), c.key(p), fmt.Sprintf(format, args...), allowed})
+}
+
+// key writes a place. An item of a list is named by its id where it has one,
+// else by its number from 1.
+func (c *review) key(p place) string {
+	var b strings.Builder
+	n := c.top()
+	for _, step := range p {
+		if n != nil {
+			n = child(n, step)
+		}
+		name := fmt.Sprint(step)
+		if index, isIndex := step.(int); isIndex {
+			id := (*yaml.Node)(nil)
+			if n != nil {
+				id = child(n, "id")
+			}
+			if id == nil || id.Value == "" {
+				fmt.Fprintf(&b, "[%d]", index+1)
+				continue
+			}
+			name = id.Value
+		}
+		if b.Len() > 0 {
+			b.WriteByte('.')
+		}
+		b.WriteString(name)
+	}
+	return b.String()
+}
+
+// top is the mapping that the file holds.
+func (c *review) top() *yaml.Node {
+	if c.root.Kind == yaml.DocumentNode && len(c.root.Content) > 0 {
+		return c.root.Content[0]
+	}
+	return c.root
+}
+
+// keyOf names the last key that begins on a line or before it.
+func (c *review) keyOf(line int) string {
+	key, at := "", 0
+	var visit func(n *yaml.Node)
+	visit = func(n *yaml.Node) {
+		for i, below := range n.Content {
+			if n.Kind == yaml.MappingNode && i%2 == 0 && below.Line <= line && below.Line >= at {
+				key, at = below.Value, below.Line
+			}
+			visit(below)
+		}
+	}
+	visit(c.root)
+	return key
 }
 
 // line finds where a value stands: path leads to it by keys and indexes. Where
 // it is missing, the line of what should hold it is returned.
 func (c *review) line(path ...any) int {
-	n := c.root
-	if n.Kind == yaml.DocumentNode && len(n.Content) > 0 {
-		n = n.Content[0]
-	}
+	n := c.top()
 	for _, step := range path {
 		next := child(n, step)
 		if next == nil {
@@ -55,7 +133,7 @@ func (c *review) line(path ...any) int {
 func (c *review) empty(n *yaml.Node) {
 	for _, below := range n.Content {
 		if below.Kind == yaml.ScalarNode && below.Tag == "!!null" {
-			c.at(below.Line, "a value is missing here; leave the key out instead")
+			c.problems = append(c.problems, problem{line: below.Line, key: c.keyOf(below.Line), text: "a value is missing here; leave the key out instead"})
 		}
 		c.empty(below)
 	}
@@ -110,10 +188,11 @@ func (c *review) yaml(err error) {
 			line, _ = strconv.Atoi(m[1])
 			text = m[2]
 		}
+		p := problem{line: max(line, 1), key: c.keyOf(line), text: strings.Join(strings.Fields(text), " ")}
 		if m := unknownField.FindStringSubmatch(text); m != nil {
-			text = fmt.Sprintf("unknown key %q; allowed here: %s", m[1], strings.Join(keysOf[m[2]], ", "))
+			p.key, p.text, p.allowed = m[1], "unknown key", strings.Join(keysOf[m[2]], ", ")
 		}
-		c.at(max(line, 1), "%s", strings.Join(strings.Fields(text), " "))
+		c.problems = append(c.problems, p)
 	}
 }
 
@@ -150,90 +229,90 @@ var (
 
 func (c *review) entry(e *Entry) {
 	if !entryID.MatchString(e.ID) {
-		c.at(c.line("id"), "the id %q is no path in kebab-case such as mqtt/empty-client-id", e.ID)
+		c.at(place{"id"}, "the id %q is no path in kebab-case such as mqtt/empty-client-id", e.ID)
 	}
-	c.text(e.Title, "title")
-	c.text(e.Summary, "summary")
+	c.text(e.Title, place{"title"})
+	c.text(e.Summary, place{"summary"})
 	c.symptoms(e.Symptoms)
-	c.condition(e.When)
+	c.condition(e.When, place{"when"})
 	c.published(e.Published)
 	for i, v := range e.Versions {
+		at := place{"versions", i}
 		if v.Name == "" {
-			c.at(c.line("versions", i), "a version needs a name, such as Mosquitto 2.0.15")
+			c.at(at.in("name"), "a version needs a name, such as Mosquitto 2.0.15")
 		}
 		if v.Note != nil {
-			c.text(*v.Note, "versions", i, "note")
+			c.text(*v.Note, at.in("note"))
 		}
 	}
 	c.causes(e.Causes)
 	c.fixes(e.Fixes)
 	c.deadEnds(e.DeadEnds)
 	if e.CannotTell != nil {
-		c.text(*e.CannotTell, "cannot_tell")
+		c.text(*e.CannotTell, place{"cannot_tell"})
 	}
 	for i, l := range e.LookNext {
-		c.text(l.Text, "look_next", i, "text")
+		c.text(l.Text, place{"look_next", i, "text"})
 	}
 	if len(e.Sources) == 0 {
-		c.at(c.line(), "sources is missing: name at least one URL or clause")
+		c.at(place{"sources"}, "missing: name at least one URL or clause")
 	}
 	for i, s := range e.Sources {
-		c.source(s, "sources", i)
+		c.source(s, place{"sources", i})
 	}
 	for i, name := range e.Captures.Fires {
-		c.caseName(name, "captures", "fires", i)
+		c.caseName(name, place{"captures", "fires", i})
 	}
 	for i, name := range e.Captures.Silent {
-		c.caseName(name, "captures", "silent", i)
+		c.caseName(name, place{"captures", "silent", i})
 	}
 }
 
 // text wants both languages, and Chinese in the Chinese one.
-func (c *review) text(t Text, path ...any) {
-	name := path[len(path)-1]
-	if index, isIndex := name.(int); isIndex {
-		name = fmt.Sprintf("text %d", index+1)
-	}
+func (c *review) text(t Text, at place) {
 	switch {
 	case strings.TrimSpace(t.En) == "" && strings.TrimSpace(t.Zh) == "":
-		c.at(c.line(path...), "%s is missing: write {en: ..., zh: ...}", name)
+		c.at(at, "missing: write {en: ..., zh: ...}")
 	case strings.TrimSpace(t.En) == "":
-		c.at(c.line(path...), "%s has no English (en)", name)
+		c.at(at, "has no English (en)")
 	case strings.TrimSpace(t.Zh) == "":
-		c.at(c.line(path...), "%s has no Chinese (zh)", name)
+		c.at(at, "has no Chinese (zh)")
 	case !strings.ContainsFunc(t.Zh, isHan):
-		c.at(c.line(append(path, "zh")...), "%s: zh holds no Chinese", name)
+		c.at(at.in("zh"), "holds no Chinese")
 	}
 }
 
 func isHan(r rune) bool { return unicode.Is(unicode.Han, r) }
 
 func (c *review) symptoms(ids []string) {
+	all := strings.Join(symptoms, ", ")
 	if len(ids) == 0 {
-		c.at(c.line("symptoms"), "symptoms is missing; the symptoms are %s", strings.Join(symptoms, ", "))
+		c.only(all, place{"symptoms"}, "missing: name at least one")
 	}
 	for i, s := range ids {
 		switch {
 		case !slices.Contains(symptoms, s):
-			c.at(c.line("symptoms", i), "%q is no symptom; the symptoms are %s", s, strings.Join(symptoms, ", "))
+			c.only(all, place{"symptoms", i}, "%q is no symptom", s)
 		case slices.Contains(ids[:i], s):
-			c.at(c.line("symptoms", i), "the symptom %q is listed twice", s)
+			c.at(place{"symptoms", i}, "the symptom %q is listed twice", s)
 		}
 	}
 }
 
 // condition compiles a condition; none is fine.
-func (c *review) condition(cond *Condition) {
+func (c *review) condition(cond *Condition, at place) {
 	if cond == nil {
 		return
 	}
 	if err := cond.compile(c.config); err != nil {
-		line := cond.line
-		// The lines of a block follow the one that opens it.
-		if placed, ok := errors.AsType[*placedError](err); ok && cond.block {
-			line += placed.line
+		p := problem{line: cond.line, key: c.key(at), text: err.Error()}
+		if placed, ok := errors.AsType[*placedError](err); ok {
+			p.allowed = placed.allowed
+			if cond.block { // its lines follow the one that opens it
+				p.line += placed.line
+			}
 		}
-		c.at(line, "%v", err)
+		c.problems = append(c.problems, p)
 	}
 }
 
@@ -241,89 +320,93 @@ func (c *review) published(p *Published) {
 	if p == nil {
 		return
 	}
-	c.source(p.Source, "published", "source")
+	at := place{"published"}
+	c.source(p.Source, at.in("source"))
 	if p.FirstSeen != "" {
 		if _, err := time.Parse(time.DateOnly, p.FirstSeen); err != nil {
-			c.at(c.line("published", "first_seen"), "first_seen %q is no date such as 2024-02-28", p.FirstSeen)
+			c.at(at.in("first_seen"), "%q is no date such as 2024-02-28", p.FirstSeen)
 		}
 	}
-	c.rate(p.Confidence, "published", "confidence")
-	c.rate(p.FixRate, "published", "fix_rate")
+	c.rate(p.Confidence, at.in("confidence"))
+	c.rate(p.FixRate, at.in("fix_rate"))
+	c.canon(p.Canon, at.in("canon"))
 }
 
-func (c *review) rate(r *float64, path ...any) {
+func (c *review) rate(r *float64, at place) {
 	if r != nil && !(*r >= 0 && *r <= 1) {
-		c.at(c.line(path...), "%s %v is not from 0 to 1", path[len(path)-1], *r)
+		c.only("a number from 0 to 1", at, "%v is no rate", *r)
 	}
 }
 
 // source wants an https URL, or words that name a clause or document.
-func (c *review) source(s string, path ...any) {
+func (c *review) source(s string, at place) {
 	if strings.TrimSpace(s) == "" {
-		c.at(c.line(path...), "the source is missing: give a URL or a clause")
+		c.at(at, "missing: give a URL or a clause")
 		return
 	}
 	if strings.Contains(s, "://") {
 		if u, err := url.Parse(s); err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
-			c.at(c.line(path...), "the source %q is no http or https URL", s)
+			c.at(at, "%q is no http or https URL", s)
 		}
 	}
 }
 
-func (c *review) caseName(name string, path ...any) {
+func (c *review) caseName(name string, at place) {
 	if !caseName.MatchString(name) {
-		c.at(c.line(path...), "%q is no name of a case: letters, digits, dots, - and _", name)
+		c.only("letters, digits, dots, - and _", at, "%q is no name of a case", name)
 	}
 }
 
 // ids wants an id in every item of a list, and none twice.
 type ids map[string]bool
 
-func (c *review) id(seen ids, id string, path ...any) {
-	line := c.line(append(path, "id")...)
+func (c *review) id(seen ids, id string, at place) {
 	switch {
 	case !itemID.MatchString(id):
-		c.at(line, "the id %q is not in kebab-case, such as same-id-again", id)
+		c.at(at.in("id"), "the id %q is not in kebab-case, such as same-id-again", id)
 	case seen[id]:
-		c.at(line, "the id %q is used twice in %s", id, path[0])
+		c.at(at.in("id"), "the id %q is used twice in %s", id, at[0])
 	}
 	seen[id] = true
 }
 
 func (c *review) causes(causes []CauseEntry) {
 	if len(causes) == 0 {
-		c.at(c.line("causes"), "causes is missing: name at least one")
+		c.at(place{"causes"}, "missing: name at least one")
 	}
 	seen := ids{}
 	for i := range causes {
-		x := &causes[i]
-		c.id(seen, x.ID, "causes", i)
-		c.text(x.Text, "causes", i, "text")
-		c.condition(x.Contradicted)
-		c.condition(x.Supported)
-		c.because(x.Because, []choice{{Contradicted, x.Contradicted}, {Supported, x.Supported}}, Possible, "causes", i)
+		x, at := &causes[i], place{"causes", i}
+		c.id(seen, x.ID, at)
+		c.text(x.Text, at.in("text"))
+		c.condition(x.Contradicted, at.in("contradicted"))
+		c.condition(x.Supported, at.in("supported"))
+		c.because(x.Because, []choice{{Contradicted, x.Contradicted}, {Supported, x.Supported}}, Possible, at.in("because"))
 	}
 }
 
 func (c *review) fixes(fixes []FixEntry) {
 	if len(fixes) == 0 {
-		c.at(c.line("fixes"), "fixes is missing: name at least one")
+		c.at(place{"fixes"}, "missing: name at least one")
 	}
 	seen := ids{}
 	for i := range fixes {
-		x := &fixes[i]
-		c.id(seen, x.ID, "fixes", i)
-		c.text(x.Text, "fixes", i, "text")
-		c.figure("success_rate", x.SuccessRate, x.RateSource, "fixes", i)
-		c.condition(x.InPlace)
-		c.condition(x.NotApplicable)
-		c.condition(x.Recommended)
-		c.because(x.Because, []choice{{InPlace, x.InPlace}, {NotApplicable, x.NotApplicable}, {Recommended, x.Recommended}}, Possible, "fixes", i)
+		x, at := &fixes[i], place{"fixes", i}
+		c.id(seen, x.ID, at)
+		c.text(x.Text, at.in("text"))
+		c.figure("success_rate", x.SuccessRate, x.RateSource, at)
+		c.condition(x.InPlace, at.in("in_place"))
+		c.condition(x.NotApplicable, at.in("not_applicable"))
+		c.condition(x.Recommended, at.in("recommended"))
+		if x.Worked != "" && !slices.Contains(workedChanges, x.Worked) {
+			c.only(strings.Join(workedChanges, ", "), at.in("worked"), "%q is no change that a CONNECT can show", x.Worked)
+		}
+		c.because(x.Because, []choice{{InPlace, x.InPlace}, {NotApplicable, x.NotApplicable}, {Recommended, x.Recommended}}, Possible, at.in("because"))
 		for j, how := range x.How {
 			if strings.TrimSpace(how.For) == "" {
-				c.at(c.line("fixes", i, "how", j), "for is missing: say which product and versions it is for")
+				c.at(at.in("how", j, "for"), "missing: say which product and versions it is for")
 			}
-			c.text(how.Text, "fixes", i, "how", j, "text")
+			c.text(how.Text, at.in("how", j, "text"))
 		}
 	}
 }
@@ -331,63 +414,63 @@ func (c *review) fixes(fixes []FixEntry) {
 func (c *review) deadEnds(ends []DeadEndEntry) {
 	seen := ids{}
 	for i := range ends {
-		x := &ends[i]
-		c.id(seen, x.ID, "dead_ends", i)
-		c.text(x.Text, "dead_ends", i, "text")
-		c.text(x.Why, "dead_ends", i, "why")
-		c.figure("fail_rate", x.FailRate, x.RateSource, "dead_ends", i)
-		c.condition(x.Seen)
-		c.because(x.Because, []choice{{Seen, x.Seen}, {NotSeen, x.Seen}}, NotVisible, "dead_ends", i)
+		x, at := &ends[i], place{"dead_ends", i}
+		c.id(seen, x.ID, at)
+		c.text(x.Text, at.in("text"))
+		c.text(x.Why, at.in("why"))
+		c.figure("fail_rate", x.FailRate, x.RateSource, at)
+		c.condition(x.Seen, at.in("seen"))
+		c.because(x.Because, []choice{{Seen, x.Seen}, {NotSeen, x.Seen}}, NotVisible, at.in("because"))
 	}
 }
 
 // figure wants a source beside a rate, and no source without one.
-func (c *review) figure(key string, rate *float64, source string, path ...any) {
-	c.rate(rate, append(path, key)...)
+func (c *review) figure(key string, rate *float64, source string, at place) {
+	c.rate(rate, at.in(key))
 	switch {
 	case rate != nil && source == "":
-		c.at(c.line(append(path, key)...), "%s has no rate_source: a rate is given only where a source published one", key)
+		c.at(at.in(key), "has no rate_source: a rate is given only where a source published one")
 	case rate == nil && source != "":
-		c.at(c.line(append(path, "rate_source")...), "rate_source stands without %s", key)
+		c.at(at.in("rate_source"), "stands without %s", key)
 	case source != "":
-		c.source(source, append(path, "rate_source")...)
+		c.source(source, at.in("rate_source"))
 	}
 }
 
 // because wants reasons only for statuses that can be given, with placeholders
 // that name facts.
-func (c *review) because(b Because, choices []choice, otherwise Status, path ...any) {
+func (c *review) because(b Because, choices []choice, otherwise Status, at place) {
 	var can []string
 	for _, x := range choices {
 		can = append(can, string(x.status))
 	}
 	can = append(can, string(otherwise))
 	for status, texts := range b {
-		here := append(slices.Clone(path), "because", string(status))
-		at := slices.IndexFunc(choices, func(x choice) bool { return x.status == status })
+		here := at.in(string(status))
+		i := slices.IndexFunc(choices, func(x choice) bool { return x.status == status })
 		switch {
-		case at < 0 && status != otherwise:
-			c.at(c.line(here...), "because: %q is no status here; allowed: %s", status, strings.Join(can, ", "))
-		case at >= 0 && choices[at].condition == nil:
-			c.at(c.line(here...), "because: %q is never given, for it has no condition", status)
+		case i < 0 && status != otherwise:
+			c.only(strings.Join(can, ", "), here, "%q is no status here", status)
+		case i >= 0 && choices[i].condition == nil:
+			c.at(here, "%q is never given, for it has no condition", status)
 		}
-		for i, r := range texts {
-			item := append(slices.Clone(here), i)
-			c.text(r.Text, item...)
-			c.condition(r.When)
-			c.placeholders(r.En, append(slices.Clone(item), "en")...)
-			c.placeholders(r.Zh, append(slices.Clone(item), "zh")...)
+		for j, r := range texts {
+			item := here.in(j)
+			c.text(r.Text, item)
+			c.condition(r.When, item.in("when"))
+			c.placeholders(r.En, item.in("en"))
+			c.placeholders(r.Zh, item.in("zh"))
 		}
 	}
 }
 
-func (c *review) placeholders(text string, path ...any) {
+func (c *review) placeholders(text string, at place) {
 	for _, found := range placeholder.FindAllStringSubmatch(text, -1) {
 		if !isFact(found[1]) {
-			c.at(c.line(path...), "%s names no fact; the facts are %s", found[0], strings.Join(factNames, ", "))
+			c.only(strings.Join(factNames, ", "), at, "%s names no fact", found[0])
 		}
 	}
 	if rest := placeholder.ReplaceAllString(text, ""); strings.ContainsAny(rest, "{}") {
-		c.at(c.line(path...), "a brace stands alone; in a reason braces hold {fact} or {fact one/many}")
+		c.at(at, "a brace stands alone; in a reason braces hold {fact} or {fact one/many}")
 	}
 }

@@ -147,6 +147,8 @@ func (c *Condition) compile(config *conf.Config) error {
 type placedError struct {
 	line int
 	text string
+	// allowed is what might have stood there; empty where the text says it.
+	allowed string
 }
 
 func (e *placedError) Error() string { return e.text }
@@ -159,10 +161,12 @@ func oneLine(err error) error {
 		return errors.New(strings.Join(strings.Fields(err.Error()), " "))
 	}
 	message := strings.Join(strings.Fields(at.Message), " ")
+	allowed := ""
 	if name, found := strings.CutPrefix(message, "unknown name "); found {
-		message = fmt.Sprintf("%q is no fact; the facts are %s", name, strings.Join(factNames, ", "))
+		message = fmt.Sprintf("%q is no fact", name)
+		allowed = strings.Join(factNames, ", ")
 	}
-	return &placedError{at.Line, fmt.Sprintf("%s (column %d)", message, at.Column+1)}
+	return &placedError{at.Line, fmt.Sprintf("%s (column %d)", message, at.Column+1), allowed}
 }
 
 // operators are what a condition may use. The range operator is left out for the

@@ -34,16 +34,45 @@ func (e evidence) of(facts []string) []int {
 	return slices.Compact(all)
 }
 
-// rank orders advice: an entry whose own condition holds and which has a
-// supported cause, then one whose condition holds, then generic ones.
-func rank(a Advice) int {
+// compare orders advice, best first. An entry whose own condition holds and
+// which has a supported cause comes before one whose condition holds, and that
+// before a generic one. An entry that supports no cause and whose main cause, the
+// first, is contradicted comes last: of its kind where its condition holds and
+// another cause remains possible, else of all. Among equals, an entry for this
+// very broker is first, then the one whose condition took more facts to hold.
+func compare(a, b *Advice) int {
+	return cmp.Or(
+		cmp.Compare(a.rank(), b.rank()),
+		cmp.Compare(b.ofVendor(), a.ofVendor()),
+		cmp.Compare(len(b.deciding), len(a.deciding)),
+	)
+}
+
+func (a *Advice) rank() int {
+	has := func(s Status) bool {
+		return slices.ContainsFunc(a.Causes, func(c Cause) bool { return c.Status == s })
+	}
+	supported := has(Supported)
+	contradicted := !supported && len(a.Causes) > 0 && a.Causes[0].Status == Contradicted
 	switch {
-	case a.Specific && slices.ContainsFunc(a.Causes, func(c Cause) bool { return c.Status == Supported }):
+	case contradicted && a.Specific && has(Possible):
+		return 2
+	case contradicted:
+		return 4
+	case a.Specific && supported:
 		return 0
 	case a.Specific:
 		return 1
 	}
-	return 2
+	return 3
+}
+
+// ofVendor is 1 for an entry that holds because of which broker it is.
+func (a *Advice) ofVendor() int {
+	if slices.Contains(a.deciding, "broker_vendor") {
+		return 1
+	}
+	return 0
 }
 
 func (b *Base) consult(f analyze.Finding) []Advice {
@@ -58,15 +87,20 @@ func (b *Base) consult(f analyze.Finding) []Advice {
 		if when.value == no {
 			continue
 		}
-		advice = append(advice, entry.advise(e, when.value == yes))
+		a := entry.advise(e)
+		if a.Specific = when.value == yes; a.Specific {
+			// The symptom is what the entry was looked up by.
+			a.deciding = slices.DeleteFunc(slices.Clone(when.facts), func(name string) bool { return name == symptomName })
+		}
+		advice = append(advice, a)
 	}
 	// Entries are in the order of their ids, and that is kept among equals.
-	slices.SortStableFunc(advice, func(x, y Advice) int { return cmp.Compare(rank(x), rank(y)) })
+	slices.SortStableFunc(advice, func(x, y Advice) int { return compare(&x, &y) })
 	return advice
 }
 
-func (entry *Entry) advise(e evidence, specific bool) Advice {
-	a := Advice{Entry: entry, Specific: specific}
+func (entry *Entry) advise(e evidence) Advice {
+	a := Advice{Entry: entry}
 	for i := range entry.Causes {
 		c := &entry.Causes[i]
 		j := e.judge(c.Because, Possible,
@@ -77,8 +111,21 @@ func (entry *Entry) advise(e evidence, specific bool) Advice {
 		x := &entry.Fixes[i]
 		j := e.judge(x.Because, Possible,
 			choice{InPlace, x.InPlace}, choice{NotApplicable, x.NotApplicable}, choice{Recommended, x.Recommended})
-		a.Fixes = append(a.Fixes, Fix{x.ID, x.Text, x.SuccessRate, j.status, j.because, j.packets, x.How})
+		worked := x.Worked != "" && e.values[workedFact] == x.Worked
+		if worked {
+			j = e.worked()
+		}
+		a.Fixes = append(a.Fixes, Fix{x.ID, x.Text, x.SuccessRate, j.status, j.because, j.packets, x.How, worked})
 	}
+	slices.SortStableFunc(a.Fixes, func(x, y Fix) int {
+		switch {
+		case x.Worked == y.Worked:
+			return 0
+		case x.Worked:
+			return -1
+		}
+		return 1
+	})
 	for i := range entry.DeadEnds {
 		d := &entry.DeadEnds[i]
 		j := e.tried(d)
@@ -128,7 +175,7 @@ func (e evidence) judge(because Because, otherwise Status, choices ...choice) ju
 	default:
 		j.because = Text{
 			En: "What the packets show decides it neither way.",
-			Zh: "报文所示信息不足以证实,也不足以排除。",
+			Zh: "报文所示信息不足以证实，也不足以排除。",
 		}
 	}
 	return j
@@ -154,7 +201,7 @@ func (e evidence) tried(d *DeadEndEntry) judgement {
 		if len(d.Because[NotSeen]) == 0 {
 			j.because = Text{
 				En: "The packets do not show it being tried (" + list(v.facts, e.values, English) + ").",
-				Zh: "报文未显示有人尝试(" + list(v.facts, e.values, Chinese) + ")。",
+				Zh: "报文未显示有人尝试（" + list(v.facts, e.values, Chinese) + "）。",
 			}
 		}
 		return j

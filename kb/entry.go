@@ -37,6 +37,9 @@ type Published struct {
 	// Confidence and FixRate are from 0 to 1; nil where not published.
 	Confidence *float64 `yaml:"confidence" json:"confidence,omitempty"`
 	FixRate    *float64 `yaml:"fix_rate" json:"fix_rate,omitempty"`
+	// Canon is what the published article says beyond that, where it is one in
+	// deadends.dev's format.
+	Canon *Canon `yaml:"canon" json:"canon,omitempty"`
 }
 
 // Version is a product and version that an entry was checked against.
@@ -82,8 +85,13 @@ type FixEntry struct {
 	InPlace       *Condition `yaml:"in_place" json:"in_place,omitempty"`
 	NotApplicable *Condition `yaml:"not_applicable" json:"not_applicable,omitempty"`
 	Recommended   *Condition `yaml:"recommended" json:"recommended,omitempty"`
-	Because       Because    `yaml:"because" json:"because,omitempty"`
-	How           []How      `yaml:"how" json:"how,omitempty"`
+	// Worked names the change of the CONNECT that the fix is, one of
+	// workedChanges. Where the packets show that a client made this change and
+	// was accepted (the fact worked_change), nothing is better proven: the fix is
+	// recommended, whatever its conditions say, and stands first.
+	Worked  string  `yaml:"worked" json:"worked,omitempty"`
+	Because Because `yaml:"because" json:"because,omitempty"`
+	How     []How   `yaml:"how" json:"how,omitempty"`
 }
 
 // DeadEndEntry is something that does not help and the condition under which

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -55,17 +57,60 @@ func EmbeddedFiles() fs.FS {
 // Load reads the entries (*.yaml) in the roots of the file systems. An entry of
 // an overlay replaces one of the same id before it. When anything is wrong,
 // nothing is loaded, and the error names every problem of every file, one a
-// line, as "file:line: problem".
+// line, as "file:line: key: problem; allowed: what is".
 func Load(embedded fs.FS, overlays ...fs.FS) (*Base, error) {
+	folders := []folder{{fsys: embedded}}
+	for i, fsys := range overlays {
+		f := folder{fsys: fsys}
+		if len(overlays) > 1 {
+			f.where = fmt.Sprintf("folder %d: ", i+1)
+		}
+		folders = append(folders, f)
+	}
+	return load(folders)
+}
+
+// Open returns the knowledge base that the program carries with folders of
+// entries laid over it, the later over the earlier. Its error is like [Load]'s,
+// with the paths of the files.
+func Open(dirs ...string) (*Base, error) {
+	if len(dirs) == 0 {
+		return Embedded()
+	}
+	folders := []folder{{fsys: EmbeddedFiles()}}
+	for _, dir := range dirs {
+		folders = append(folders, folder{os.DirFS(dir), pathPrefix(dir)})
+	}
+	return load(folders)
+}
+
+// Check reads one folder of entries and returns how many files it has and, as
+// one error of a line each, all problems of them.
+func Check(dir string) (int, error) {
+	l := layer{where: pathPrefix(dir), config: newConfig()}
+	l.load(os.DirFS(dir))
+	return l.files, errors.Join(l.problems...)
+}
+
+// pathPrefix is what stands before the file names of a folder.
+func pathPrefix(dir string) string {
+	return strings.TrimSuffix(filepath.Clean(dir), string(filepath.Separator)) + string(filepath.Separator)
+}
+
+// folder is a folder of entries and what stands before its file names in
+// problems.
+type folder struct {
+	fsys  fs.FS
+	where string
+}
+
+func load(folders []folder) (*Base, error) {
 	entries := map[string]*Entry{}
 	config := newConfig()
 	var problems []error
-	for i, fsys := range append([]fs.FS{embedded}, overlays...) {
-		layer := layer{config: config}
-		if i > 0 && len(overlays) > 1 {
-			layer.where = fmt.Sprintf("folder %d: ", i)
-		}
-		layer.load(fsys)
+	for _, f := range folders {
+		layer := layer{where: f.where, config: config}
+		layer.load(f.fsys)
 		problems = append(problems, layer.problems...)
 		for _, e := range layer.entries {
 			entries[e.ID] = e
@@ -102,7 +147,8 @@ func (b *Base) Entry(id string) (*Entry, bool) {
 
 // layer is one folder of entries while it is read.
 type layer struct {
-	where    string // before file names, where several folders are read
+	where    string // before file names
+	files    int    // how many there are to read
 	config   *conf.Config
 	entries  []*Entry
 	problems []error
@@ -126,6 +172,7 @@ func (l *layer) load(fsys fs.FS) {
 			l.problem("%s: entries are named *.yaml; rename it", f.Name())
 		}
 	}
+	l.files = len(names)
 	switch {
 	case len(names) == 0:
 		l.problem("the folder holds no entry; entries are files named *.yaml")
@@ -144,7 +191,7 @@ func (l *layer) load(fsys fs.FS) {
 }
 
 func (l *layer) problem(format string, args ...any) {
-	l.problems = append(l.problems, fmt.Errorf(l.where+format, args...))
+	l.problems = append(l.problems, fmt.Errorf("%s%w", l.where, fmt.Errorf(format, args...)))
 }
 
 func readFile(fsys fs.FS, name string) ([]byte, error) {
@@ -170,7 +217,7 @@ func (l *layer) entry(name string, data []byte) {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	if err := decoder.Decode(c.root); err != nil {
 		if errors.Is(err, io.EOF) {
-			c.at(1, "the file is empty")
+			c.at(nil, "the file is empty")
 		} else {
 			c.yaml(err)
 		}
@@ -178,7 +225,7 @@ func (l *layer) entry(name string, data []byte) {
 		return
 	}
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		c.at(1, "a file holds one entry; put the second document into a file of its own")
+		c.at(nil, "a file holds one entry; put the second document into a file of its own")
 	}
 	strict := yaml.NewDecoder(bytes.NewReader(data))
 	strict.KnownFields(true)
@@ -190,7 +237,7 @@ func (l *layer) entry(name string, data []byte) {
 	if e.ID != "" {
 		here := fmt.Sprintf("%s:%d", name, c.line("id"))
 		if there, twice := l.seen[e.ID]; twice {
-			c.at(c.line("id"), "the id %q is taken by %s", e.ID, there)
+			c.at(place{"id"}, "the id %q is taken by %s", e.ID, there)
 		} else {
 			l.seen[e.ID] = here
 		}
@@ -201,8 +248,10 @@ func (l *layer) entry(name string, data []byte) {
 
 // add takes over a file's problems, in the order of their lines.
 func (l *layer) add(c *review) {
-	slices.SortStableFunc(c.problems, func(x, y problem) int { return cmp.Or(cmp.Compare(x.line, y.line), strings.Compare(x.text, y.text)) })
+	slices.SortStableFunc(c.problems, func(x, y problem) int {
+		return cmp.Or(cmp.Compare(x.line, y.line), strings.Compare(x.key, y.key), strings.Compare(x.text, y.text))
+	})
 	for _, p := range c.problems {
-		l.problem("%s:%d: %s", c.file, p.line, p.text)
+		l.problem("%s:%d: %v", c.file, p.line, p)
 	}
 }

@@ -48,6 +48,8 @@ var factNamesIn = map[string]factName{
 	"waited_ms":             {en: "longest wait for an answer", zh: "最长等待应答时间", unit: "ms"},
 	"late_connacks":         {en: "CONNACKs that came too late", zh: "迟到的 CONNACK 数"},
 	"connect_acked":         {en: "CONNECT acknowledged by TCP", zh: "CONNECT 已被 TCP 确认"},
+	"anonymous_accepted":    {en: "somebody accepted without user name", zh: "有客户端不带用户名被接受"},
+	"user_accepted":         {en: "the user name accepted elsewhere", zh: "该用户名在其他会话中被接受"},
 	"encrypted":             {en: "behind TLS", zh: "在 TLS 之内"},
 	"sni":                   {en: "TLS server name", zh: "TLS 服务器名"},
 	"alpn":                  {en: "ALPN protocol", zh: "ALPN 协议"},
