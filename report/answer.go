@@ -150,7 +150,7 @@ func namedCodes(doc *Document) string {
 	}
 	names := make([]string, 0, len(doc.Codes))
 	for _, c := range doc.Codes {
-		name := strings.TrimSpace(c.Code + " " + c.Name)
+		name := strings.TrimSpace(c.Code + " " + codeName(c, doc.Lang))
 		if len(doc.Codes) > 1 {
 			name = strconv.Itoa(c.Count) + " × " + name
 		}
@@ -160,6 +160,15 @@ func namedCodes(doc *Document) string {
 }
 
 const maxNamedCodes = 2
+
+// codeName is the name of a code in the report's language. In the document it is
+// the standard's, for programs.
+func codeName(c Code, lang kb.Lang) string {
+	if n, err := strconv.ParseUint(c.Code, 0, 8); err == nil && lang == kb.Chinese {
+		return kb.CodeName(c.Version, byte(n), lang)
+	}
+	return c.Name
+}
 
 func portsInWords(sessions []*decode.Session, lang kb.Lang) string {
 	seen := map[uint16]bool{}
@@ -180,6 +189,7 @@ func portsInWords(sessions []*decode.Session, lang kb.Lang) string {
 var reasonMessages = map[string]message{
 	link.NotTCP.String():      reasonNotTCP,
 	link.NotIP.String():       reasonNotIP,
+	link.UDP.String():         reasonUDP,
 	link.Fragment.String():    reasonFragment,
 	link.UnknownLink.String(): reasonUnknownLink,
 	link.Cut.String():         reasonCut,
@@ -230,4 +240,4 @@ func unreadable(doc *Document) bool {
 }
 
 // harmless are the reasons that lose nothing: MQTT runs over TCP.
-var harmless = map[string]bool{link.NotTCP.String(): true, link.NotIP.String(): true}
+var harmless = map[string]bool{link.NotTCP.String(): true, link.NotIP.String(): true, link.UDP.String(): true}

@@ -141,16 +141,17 @@ func findingOf(f *analyze.Finding, base *kb.Base, lang kb.Lang) (Finding, string
 		out.Evidence = append(out.Evidence, Evidence{
 			Session: s.ID, Capture: s.Capture, Stream: s.Stream,
 			Packets: append([]int{}, e.Packets...),
-			Filter:  fmt.Sprintf("tcp.stream eq %d", s.Stream),
+			Filter:  filterOf(s, e.Packets),
 		})
 	}
-	for _, a := range base.Consult(*f) {
+	advice := base.Consult(*f)
+	for _, a := range advice {
 		out.Advice = append(out.Advice, adviceOf(a, lang))
 	}
 	answer := said.answer
 	// What a harmless finding needs is no fix.
 	if f.Severity > analyze.Info {
-		if next := firstFix(out.Advice); next != "" {
+		if next := firstFix(advice, lang); next != "" {
 			answer += gap(lang) + sentence(next, lang)
 		} else if n := openCauses(out.Advice); n > 1 {
 			answer += gap(lang) + say(lang, answerOpen, values{"n": n})
@@ -159,17 +160,21 @@ func findingOf(f *analyze.Finding, base *kb.Base, lang kb.Lang) (Finding, string
 	return out, answer
 }
 
-// firstFix is what to do first: the first fix that the facts recommend, in the
-// order of the entries.
-func firstFix(advice []Advice) string {
+// firstFix is what to do first: what a client in the capture did with success,
+// else the first fix that the facts recommend, in the order of the entries.
+func firstFix(advice []kb.Advice, lang kb.Lang) string {
+	first := ""
 	for _, a := range advice {
 		for _, f := range a.Fixes {
-			if f.Status == kb.Recommended {
-				return f.Text
+			switch {
+			case f.Worked:
+				return f.Text.In(lang)
+			case f.Status == kb.Recommended && first == "":
+				first = f.Text.In(lang)
 			}
 		}
 	}
-	return ""
+	return first
 }
 
 // openCauses is how many causes the top entry leaves possible when the facts

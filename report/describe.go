@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/mqttriage/mqttriage/analyze"
-	"github.com/mqttriage/mqttriage/decode/mqtt"
 	"github.com/mqttriage/mqttriage/kb"
 )
 
@@ -66,7 +65,37 @@ func describe(f *analyze.Finding, lang kb.Lang) description {
 	case f.Symptom == "client-id-takeover" && is("loop"):
 		w.answer = answerTakeOverLoopOne
 	}
-	return description{title: say(lang, w.title, v), summary: say(lang, w.summary, v), answer: say(lang, w.answer, v)}
+	d := description{title: say(lang, w.title, v), summary: say(lang, w.summary, v), answer: say(lang, w.answer, v)}
+	if worked := workedInWords(f, lang); worked != "" {
+		d.summary = worked + gap(lang) + d.summary
+	}
+	return d
+}
+
+var workedMessages = map[string]message{
+	"client-id": workedClientID, "clean-start": workedCleanStart, "keep-alive": workedKeepAlive,
+	"version": workedVersion, "credentials": workedCredentials, "port": workedPort, "several": workedSeveral,
+}
+
+// workedInWords says what a client changed before it was accepted, "" where none
+// was, or where it changed nothing: no advice is as good as what worked.
+func workedInWords(f *analyze.Finding, lang kb.Lang) string {
+	said := ""
+	f.Facts.Each(func(name string, value any, packets []int, known bool) {
+		change, _ := value.(string)
+		m, ok := workedMessages[change]
+		if name != "worked_change" || !known || !ok {
+			return
+		}
+		v := values{"n": len(packets)}
+		numbers := make([]string, 0, len(packets))
+		for _, n := range packets {
+			numbers = append(numbers, strconv.Itoa(n))
+		}
+		v.has("list", inWords(numbers, 3, lang))
+		said = say(lang, m, v)
+	})
+	return said
 }
 
 // valuesOf names what the sentences about a finding may use.
@@ -187,20 +216,25 @@ func span(v values, name string, f analyze.Fact[float64], unit time.Duration, la
 	}
 }
 
-// problemInWords is the standard's clause that a CONNECT breaks. The decoder
-// words it in English only; in Chinese its id stands for it.
+// problemInWords is how a CONNECT breaks the standard, by the problem's id and,
+// where the decoder kept it, its text.
 func problemInWords(f *analyze.Finding, id string, lang kb.Lang) string {
-	if lang == kb.English {
-		for _, e := range f.Evidence {
-			if e.Session == nil || e.Session.Connect == nil {
-				continue
-			}
-			for _, p := range e.Session.Connect.Problems {
-				if p.ID == id {
-					return p.Text
-				}
+	text := ""
+	for _, e := range f.Evidence {
+		if e.Session == nil || e.Session.Connect == nil {
+			continue
+		}
+		for _, p := range e.Session.Connect.Problems {
+			if p.ID == id && text == "" {
+				text = p.Text
 			}
 		}
+	}
+	switch {
+	case lang == kb.Chinese:
+		return problemInChinese(id, text)
+	case text != "":
+		return text
 	}
 	return id
 }
@@ -212,11 +246,11 @@ func codesInWords(f *analyze.Finding, lang kb.Lang) string {
 		n, err := strconv.ParseUint(c, 0, 8)
 		name := ""
 		if err == nil {
-			version := mqtt.V311
+			version := "3.1.1"
 			if n >= 0x80 {
-				version = mqtt.V5
+				version = "5"
 			}
-			name = mqtt.CodeName(version, byte(n))
+			name = kb.CodeName(version, byte(n), lang)
 		}
 		if name != "" {
 			c += " (" + name + ")"

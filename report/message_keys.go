@@ -200,6 +200,7 @@ const (
 	reasonCount
 	reasonNotTCP
 	reasonNotIP
+	reasonUDP
 	reasonFragment
 	reasonUnknownLink
 	reasonCut
@@ -228,6 +229,40 @@ const (
 	outcomeTLSFailed
 	outcomeNotMQTT
 	outcomeUnknown
+
+	// Explanations and lists of entries.
+	explainVersion
+	explainUndefined
+	explainAt
+	explainSymptom
+	explainMeans
+	explainFires
+	explainCodes
+	explainMore
+	headEntry
+	headTitle
+	headSymptoms
+	labelSummary
+	labelSymptoms
+	labelApplies
+	labelPublished
+	labelVersions
+	labelHow
+	labelWhy
+	labelSources
+	labelFixes
+	labelCauses
+	labelDeadEnds
+	publishedFigures
+
+	// What a client changed before it was accepted.
+	workedClientID
+	workedCleanStart
+	workedKeepAlive
+	workedVersion
+	workedCredentials
+	workedPort
+	workedSeveral
 
 	messages // how many there are
 )

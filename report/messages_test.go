@@ -161,3 +161,38 @@ func TestDescribe(t *testing.T) {
 		})
 	}
 }
+
+// TestWorkedIsSaidFirst: what a client changed before it was accepted begins the
+// summary, with its packets, and its fix begins the advice.
+func TestWorkedIsSaidFirst(t *testing.T) {
+	f := analyze.Finding{Symptom: "identifier-rejected", Broker: "10.0.0.1:1883", Sessions: 2, ClientIDs: []string{"gw-7"}, Codes: []string{"0x02"}}
+	for change, want := range map[string][2]string{
+		"keep-alive": {"What then worked: another keep-alive; the CONNECT in packet 17 was accepted. ", "之后奏效的改动：更改保活时间；数据包 17 中的 CONNECT 被接受。"},
+		"several":    {"What then worked: several changes at once; the CONNECT in packet 17 was accepted. ", "之后奏效的改动：同时作了几项改动；数据包 17 中的 CONNECT 被接受。"},
+	} {
+		f.Facts.WorkedChange.Set(change, 17)
+		if got := describe(&f, kb.English).summary; !strings.HasPrefix(got, want[0]) {
+			t.Errorf("%s: %q", change, got)
+		}
+		if got := describe(&f, kb.Chinese).summary; !strings.HasPrefix(got, want[1]) {
+			t.Errorf("%s: %q", change, got)
+		}
+	}
+	f.Facts.WorkedChange.Set("client-id", 17, 30)
+	if got := describe(&f, kb.English).summary; !strings.Contains(got, "in packets 17 and 30 was") {
+		t.Errorf("two packets: %q", got)
+	}
+	for _, change := range []string{"nothing", "[{?x}"} {
+		f.Facts.WorkedChange.Set(change, 17)
+		if got := describe(&f, kb.English).summary; strings.Contains(got, "worked") {
+			t.Errorf("%s: %q", change, got)
+		}
+	}
+	advice := []kb.Advice{
+		{Fixes: []kb.Fix{{Text: kb.Text{En: "first"}, Status: kb.Recommended}}},
+		{Fixes: []kb.Fix{{Text: kb.Text{En: "worked"}, Status: kb.Recommended, Worked: true}}},
+	}
+	if got := firstFix(advice, kb.English); got != "worked" {
+		t.Errorf("the first fix is %q", got)
+	}
+}

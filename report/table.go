@@ -407,7 +407,7 @@ func (t *table) losses() []string {
 				out = append(out, t.say(more, values{"n": len(c.Problems) - i}))
 				break
 			}
-			out = append(out, t.say(captureProblem, values{"name": name, "problem": strings.TrimSuffix(p, ".")}))
+			out = append(out, t.say(captureProblem, values{"name": name, "problem": captureProblemIn(strings.TrimSuffix(p, "."), t.lang)}))
 		}
 		if c.Cut > 0 {
 			out = append(out, t.say(captureCut, values{"name": name, "n": c.Cut}))

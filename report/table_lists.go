@@ -16,7 +16,7 @@ import (
 func (t *table) codes() {
 	rows := make([][]string, 0, len(t.doc.Codes))
 	for _, c := range t.doc.Codes {
-		rows = append(rows, []string{c.Version, c.Code, c.Name, strconv.Itoa(c.Count)})
+		rows = append(rows, []string{c.Version, c.Code, codeName(c, t.lang), strconv.Itoa(c.Count)})
 	}
 	t.columns([]message{headVersion, headCode, headName, headCount}, rows, 2)
 }

@@ -3,6 +3,8 @@
 // will.
 //
 //	mqttriage read [flags] FILE...
+//	mqttriage explain ID|CODE
+//	mqttriage kb list|show|check|export|import
 //	mqttriage version
 //	mqttriage completion SHELL
 //

@@ -27,6 +27,8 @@ type readFlags struct {
 	minSeverity, failOn choice
 	output              string
 	ports               []uint16
+	broker              brokerFlag
+	overlays            []string
 	sessions            bool
 	width               int
 }
@@ -57,6 +59,8 @@ Exit status: 0 analysed, 1 findings at or above --fail-on, 2 wrong usage,
 	flags.StringVarP(&f.output, "output", "o", "", "write the report to `FILE` instead of standard output")
 	word(cmd, &f.lang, "lang", "", "`LANG`uage of the report: en or zh (default from LC_ALL, LC_MESSAGES, LANG)")
 	flags.Var((*portList)(&f.ports), "port", "a `PORT` that belongs to brokers, beside 1883 and 8883 (repeatable)")
+	flags.Var(&f.broker, "broker", "the broker is a `VENDOR[:VERSION]`, such as mosquitto:2.0, whatever the packets suggest")
+	overlayFlag(cmd, &f.overlays)
 	flags.BoolVar(&f.sessions, "sessions", false, "list every session, not only the findings")
 	word(cmd, &f.minSeverity, "min-severity", "", "show findings from `SEVERITY` on: error, warning or info")
 	word(cmd, &f.failOn, "fail-on", "", "exit with 1 on findings from `SEVERITY` on: error, warning, info or off")
@@ -109,11 +113,11 @@ func (s *streams) read(f *readFlags, files []string) error {
 	if err := s.checkFiles(f, files); err != nil {
 		return err
 	}
-	base, err := kb.Embedded()
+	base, err := openBase(f.overlays)
 	if err != nil {
-		return &exitError{exitFailed, fmt.Errorf("load the knowledge base: %w", err)}
+		return err
 	}
-	analyzer := analyze.New(analyze.Options{Ports: f.ports})
+	analyzer := analyze.New(analyze.Options{Ports: f.ports, Broker: string(f.broker)})
 	var captures []report.CaptureInput
 	for i, name := range files {
 		c, err := s.capture(name, i+1, f.ports, analyzer)
@@ -129,10 +133,7 @@ func (s *streams) read(f *readFlags, files []string) error {
 	if len(captures) == 0 {
 		return &exitError{exitFailed, errors.New("nothing could be analysed")}
 	}
-	lang := kb.Lang(f.lang.value)
-	if lang == "" {
-		lang = localeLang(os.Getenv)
-	}
+	lang := language(f.lang.value)
 	doc := report.Build(report.Input{
 		Version: version(), Captures: captures, Analyzer: analyzer, Base: base,
 		Lang: lang, Sessions: f.sessions, MinSeverity: severities[f.minSeverity.value],

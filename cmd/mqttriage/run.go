@@ -59,7 +59,11 @@ func (s *streams) exit(err error) int {
 	if errors.As(err, &e) {
 		status, err = e.status, e.err
 	}
-	if err != nil {
+	var several *problemList
+	switch {
+	case errors.As(err, &several):
+		s.complainAll(several)
+	case err != nil:
 		s.complain(err)
 	}
 	return status
@@ -148,7 +152,7 @@ says what went wrong, what causes it, what will not help and what will.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return hint(cmd.CommandPath()+" --help lists the flags", "%w", err)
 	})
-	root.AddCommand(readCommand(s), versionCommand(s), completionCommand(s))
+	root.AddCommand(readCommand(s), explainCommand(s), kbCommand(s), versionCommand(s), completionCommand(s))
 	return root
 }
 
