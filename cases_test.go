@@ -149,24 +149,26 @@ func observe(t *testing.T, analyzer *analyze.Analyzer, info capture.Info, base *
 		if i < len(want.Findings) {
 			named = want.Findings[i]
 		}
+		// A new finding, or one under new advice, begins with a draft; else an
+		// update renews the facts and statuses that are named already.
+		advice := base.Consult(f)
+		draft := *update && (named.Symptom != f.Symptom || len(advice) > 0 && named.Advice != advice[0].Entry.ID)
 		f.Facts.Each(func(name string, value any, _ []int, known bool) {
-			if _, asked := named.Facts[name]; !asked && !*update {
+			if _, asked := named.Facts[name]; !asked && !(draft && known && worthNaming(name)) {
 				return
 			}
 			if o.Facts == nil {
 				o.Facts = map[string]any{}
 			}
-			switch {
-			case !known && !*update:
+			o.Facts[name] = value
+			if !known {
 				o.Facts[name] = "absent"
-			case known && (!*update || worthNaming(name)):
-				o.Facts[name] = value
 			}
 		})
-		if advice := base.Consult(f); len(advice) > 0 && (named.Advice != "" || *update) {
+		if len(advice) > 0 && (named.Advice != "" || *update) {
 			o.Advice = advice[0].Entry.ID
 			status := func(id string, s kb.Status) {
-				if _, asked := named.Statuses[id]; asked || *update && s != kb.Possible && s != kb.NotVisible && s != kb.NotSeen {
+				if _, asked := named.Statuses[id]; asked || draft && s != kb.Possible && s != kb.NotVisible && s != kb.NotSeen {
 					if o.Statuses == nil {
 						o.Statuses = map[string]kb.Status{}
 					}

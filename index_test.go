@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/mqttriage/mqttriage/decode"
+	"github.com/mqttriage/mqttriage/decode/mqtt"
 )
 
 // recordings are 224 captures of real brokers, beside a checkout of those who
@@ -59,6 +60,7 @@ func TestRecordings(t *testing.T) {
 			got := want
 			r := s.Record()
 			got.ClientID, got.Version, got.Outcome, got.Code = "absent", r.MQTTVersion, string(r.Outcome), r.Code
+			got.KeepAlive = -1
 			if r.ClientID != nil {
 				got.ClientID, got.Clean, got.KeepAlive = *r.ClientID, *r.CleanStart, *r.KeepAliveS
 			}
@@ -73,6 +75,16 @@ func TestRecordings(t *testing.T) {
 				t.Errorf("%s stream %d:\n want %+v\n got  %+v", row.File, want.Stream, want, got)
 			}
 			delete(byStream, want.Stream)
+		}
+		// The index lists every CONNECT of a version that exists; another
+		// would be invented.
+		for stream, s := range byStream {
+			if len(row.Sessions) == 0 {
+				break // TLS, WebSocket and HTTP captures are not in it
+			}
+			if s.ConnectAt.Seen() && s.Version() != mqtt.VersionUnknown {
+				t.Errorf("%s stream %d: a CONNECT of %q that the index does not have", row.File, stream, s.Connect.ClientID)
+			}
 		}
 	}
 	t.Logf("%d captures, %d sessions compared", len(rows), compared)

