@@ -20,7 +20,7 @@ lint:
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
 fuzz: ## FUZZ=FuzzPcap PKG=./capture/pcapfile make fuzz
-	go test -run '^$$' -fuzz '^$(FUZZ)$$' -fuzztime $(or $(TIME),60s) $(PKG)
+	go test -run '^$$' -fuzz '^$(FUZZ)$$' -fuzztime $(or $(TIME),60s) -fuzzminimizetime 1s $(PKG)
 
 update: ## rewrite golden files and case expectations; read the diff
 	go test ./report ./cmd/mqttriage -update

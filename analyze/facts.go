@@ -222,8 +222,9 @@ type Facts struct {
 	RetryIntervalS Fact[float64] `json:"retry_interval_s,omitzero"`
 	// RetryBackoff: the intervals grow; absent with fewer than three.
 	RetryBackoff Fact[bool] `json:"retry_backoff,omitzero"`
-	// What retries changed, counted: the client ID, clean start, the
-	// keep-alive, the protocol version (down), credentials added or dropped.
+	// What retries changed that failed again: the client ID, clean start, the
+	// keep-alive, credentials added or dropped; and the protocol version
+	// (down), whatever came of it.
 	RetriesNewID        Fact[int] `json:"retries_new_id,omitzero"`
 	RetriesCleanStart   Fact[int] `json:"retries_clean_start_changed,omitzero"`
 	RetriesKeepAlive    Fact[int] `json:"retries_keep_alive_changed,omitzero"`

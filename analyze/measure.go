@@ -438,10 +438,13 @@ func measureRetries(f *Facts, b *broker, ss []*decode.Session) {
 				*list = append(*list, at.Packet)
 			}
 		}
+		note(&down, y.Version != mqtt.VersionUnknown && y.Version < x.Version)
+		if accepted(n) {
+			continue // what worked is no dead end
+		}
 		note(&newID, x.ClientID != y.ClientID)
 		note(&clean, x.CleanStart != y.CleanStart)
 		note(&keepAlive, x.KeepAlive != y.KeepAlive)
-		note(&down, y.Version != mqtt.VersionUnknown && y.Version < x.Version)
 		note(&dropped, x.Username && !y.Username || x.Password && !y.Password)
 		note(&added, !x.Username && y.Username || !x.Password && y.Password)
 	}

@@ -151,6 +151,9 @@ func namedCodes(doc *Document) string {
 	names := make([]string, 0, len(doc.Codes))
 	for _, c := range doc.Codes {
 		name := strings.TrimSpace(c.Code + " " + codeName(c, doc.Lang))
+		if slices.ContainsFunc(doc.Codes, func(o Code) bool { return o.Code == c.Code && o.Version != c.Version }) && c.Version != "" {
+			name += " (" + say(doc.Lang, mqttVersion, values{"version": c.Version}) + ")"
+		}
 		if len(doc.Codes) > 1 {
 			name = strconv.Itoa(c.Count) + " × " + name
 		}

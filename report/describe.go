@@ -54,6 +54,12 @@ func describe(f *analyze.Finding, lang kb.Lang) description {
 	switch {
 	case f.Symptom == "identifier-rejected" && v["ids"] == nil:
 		w.answer = answerIdentifierEmpty
+	case v["problem"] != nil && isFact(f.Facts.ConnectProblem, "incomplete") && f.Symptom == "malformed-connect":
+		w.summary, w.answer = summaryIncomplete, answerIncomplete
+	case f.Symptom == "no-connack" && is("authpending"):
+		w.summary, w.answer = summaryAuthPending, answerAuthPending
+	case (w.summary == summaryCode || w.summary == summaryAuth) && isFact(f.Facts.Connects, 0):
+		w.summary = summaryCodeUnseen
 	case f.Symptom == "closed-before-connack" && v["connectsent"] == false:
 		w.answer = answerClosedEarly
 	case f.Symptom == "client-id-takeover" && is("stale"):
@@ -143,6 +149,8 @@ func valuesOf(f *analyze.Finding, lang kb.Lang) values {
 	positive(v, "late", facts.LateConnacks)
 	known(v, "connectsent", facts.ConnectSent)
 	known(v, "acked", facts.ConnectAcked)
+	known(v, "authpending", facts.AuthPending)
+	known(v, "overlapping", facts.Overlapping)
 	known(v, "loop", facts.TakeoverLoop)
 	known(v, "stale", facts.StaleReconnect)
 	known(v, "differ", facts.IDsDiffer)
@@ -192,6 +200,12 @@ func named(ids []string) []string {
 	return ids
 }
 
+// isFact reports that a fact is known and has a value.
+func isFact[T bool | int | float64 | string](f analyze.Fact[T], want T) bool {
+	have, ok := f.Get()
+	return ok && have == want
+}
+
 func number(v values, name string, f analyze.Fact[int]) {
 	if n, ok := f.Get(); ok {
 		v[name] = n
@@ -235,6 +249,8 @@ func problemInWords(f *analyze.Finding, id string, lang kb.Lang) string {
 		return problemInChinese(id, text)
 	case text != "":
 		return text
+	case id == "second-connect":
+		return "a second CONNECT on one connection"
 	}
 	return id
 }

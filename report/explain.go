@@ -302,7 +302,7 @@ func (p *page) entry(x *Explanation) {
 	p.text(0, 4, e.Summary)
 	p.row(p.say(explainSymptom, nil), 2, strings.Join(e.Symptoms, ", "))
 	foot := newPage(x.Lang, p.width)
-	foot.row(p.say(explainMore, nil), 1, "mqttriage kb show "+e.ID)
+	foot.row(p.say(explainMore, nil), 1, "`mqttriage kb show "+e.ID+"`")
 	// Each list leaves the following ones a line or two.
 	lists := []struct {
 		label message

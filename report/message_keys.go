@@ -47,6 +47,7 @@ const (
 	answerClosed
 	answerClosedEarly
 	answerNoConnack
+	answerAuthPending
 	answerSlow
 	answerRefused
 	answerTimeout
@@ -59,6 +60,7 @@ const (
 	answerKeepAlive
 	answerFlapping
 	answerMalformed
+	answerIncomplete
 	answerOther
 
 	// Summaries: one sentence with the numbers.
@@ -68,10 +70,12 @@ const (
 	summaryShared
 	summaryChurn
 	summaryCode
+	summaryCodeUnseen
 	summaryAuth
 	summaryRedirect
 	summaryClosed
 	summaryNoConnack
+	summaryAuthPending
 	summarySlow
 	summaryRefused
 	summaryTimeout
@@ -84,6 +88,7 @@ const (
 	summaryKeepAlive
 	summaryFlapping
 	summaryMalformed
+	summaryIncomplete
 	summaryOther
 
 	// Answers when there is nothing to find.
@@ -92,6 +97,7 @@ const (
 	answerSomeAccepted
 	answerRemark
 	answerMore
+	moreFindings
 	answerHidden
 	answerNothingShown
 	answerEncryptedOne

@@ -45,9 +45,13 @@ func Table(w io.Writer, doc *Document, opts TableOptions) error {
 		said: map[string]int{},
 	}
 	t.paragraph(0, doc.Answer)
-	for i := range doc.Findings {
+	for i := range doc.Findings[:min(len(doc.Findings), maxSpelledOut)] {
 		t.print("\n")
 		t.finding(i+1, &doc.Findings[i])
+	}
+	if rest := len(doc.Findings) - maxSpelledOut; rest > 0 {
+		t.print("\n")
+		t.paragraph(0, t.say(moreFindings, values{"n": rest}))
 	}
 	t.print("\n")
 	t.sessions()
@@ -65,7 +69,15 @@ type table struct {
 	// said holds where each fix and dead end was last spelled out: the number
 	// of the finding, by the text.
 	said map[string]int
+	// rates holds the published success rates of a finding's fixes, by id.
+	rates map[string]*float64
+	// useless holds the ids of the fixes that were named as of no use to it.
+	useless map[string]bool
 }
+
+// maxSpelledOut is how many findings are spelled out: nobody reads on after that,
+// and the most severe come first.
+const maxSpelledOut = 25
 
 const (
 	indent     = 3
@@ -166,7 +178,7 @@ func (t *table) row(e entry) {
 	if e.tag != "" {
 		textRoom -= textWidth(e.tag) + 2
 	}
-	if textRoom < 28 { // too narrow to share a line
+	if e.tag != "" && textRoom < 28 { // too narrow to share a line
 		textRoom = room
 		e.text, e.tag = e.text+" · "+e.tag, ""
 	}

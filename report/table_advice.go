@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,12 +25,13 @@ func (t *table) advice(n int, f *Finding) {
 	}
 	t.print("\n")
 	top, others := &f.Advice[0], f.Advice[1:]
+	t.published(f.Advice)
 	if first, ok := t.said[adviceKey(top)]; ok {
 		t.row(entry{label: labelAdvice, style: bold, text: t.say(asIn, values{"n": first})})
 	} else {
 		t.said[adviceKey(top)] = n
 		t.causes(top, others)
-		t.fixes(n, top)
+		t.fixes(n, top, others)
 		t.deadEnds(top, others)
 		t.unseen(top)
 		t.look(top)
@@ -139,7 +141,20 @@ func joinTexts[T any](items []*T, text func(*T) string, separator string) string
 // trimStop takes the full stop off a text that is to go on.
 func trimStop(s string) string { return strings.TrimRight(s, ".。 ") }
 
-func (t *table) fixes(n int, a *Advice) {
+// published gathers the success rates that any entry has for a fix, by its id:
+// an article with figures stands beside the entry that says what to do.
+func (t *table) published(all []Advice) {
+	t.rates = map[string]*float64{}
+	for i := range all {
+		for j := range all[i].Fixes {
+			if f := &all[i].Fixes[j]; f.Rate != nil {
+				t.rates[f.ID] = f.Rate
+			}
+		}
+	}
+}
+
+func (t *table) fixes(n int, a *Advice, others []Advice) {
 	status := func(f *Fix) kb.Status { return f.Status }
 	recommended := withStatus(a.Fixes, status, kb.Recommended)
 	t.doFixes(n, labelDo, recommended)
@@ -152,9 +167,18 @@ func (t *table) fixes(n int, a *Advice) {
 	// What is in place already is what people would try next; of what is
 	// beside the point one is enough.
 	useless := withStatus(a.Fixes, status, kb.InPlace)
+	for i := range others {
+		for _, f := range withStatus(others[i].Fixes, status, kb.InPlace) {
+			if f.Rate != nil && !slices.ContainsFunc(useless, func(have *Fix) bool { return have.ID == f.ID }) {
+				useless = append(useless, f)
+			}
+		}
+	}
 	shown := max(min(len(useless), maxUses), 1)
 	useless = append(useless, withStatus(a.Fixes, status, kb.NotApplicable)...)
+	t.useless = map[string]bool{}
 	for i, f := range useless[:min(len(useless), shown)] {
+		t.useless[f.ID] = true
 		m := inPlace
 		if f.Status == kb.NotApplicable {
 			m = notApplicable
@@ -184,10 +208,11 @@ func (t *table) doFixes(n int, label message, fixes []*Fix) {
 }
 
 func (t *table) successTag(f *Fix) string {
-	if f.Rate == nil {
+	rate := cmp.Or(f.Rate, t.rates[f.ID])
+	if rate == nil {
 		return ""
 	}
-	return t.say(tagRate, values{"rate": percent(*f.Rate)})
+	return t.say(tagRate, values{"rate": percent(*rate)})
 }
 
 // deadEnds writes what not to do: first what the packets show being tried, by
@@ -202,6 +227,8 @@ func (t *table) deadEnds(a *Advice, others []Advice) {
 			}
 		}
 	}
+	// What was named as in place and of no use need not be said again.
+	tried = slices.DeleteFunc(tried, func(d *End) bool { return t.useless[d.ID] })
 	for i, d := range tried {
 		t.deadEnd(d, i == 0)
 	}

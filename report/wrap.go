@@ -52,7 +52,7 @@ func wrap(text string, width int) []string {
 			column += rw
 		}
 	}
-	if column > 0 || len(lines) == 0 {
+	if line.Len() > 0 || len(lines) == 0 {
 		flush()
 	}
 	return lines

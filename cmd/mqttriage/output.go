@@ -37,7 +37,10 @@ func render(f *readFlags, out io.Writer, doc *report.Document) error {
 	default:
 		err = report.Table(w, doc, tableOptions(f, out))
 	}
-	return errors.Join(err, w.Flush())
+	if err != nil {
+		return err
+	}
+	return w.Flush()
 }
 
 // tableOptions fits the table to the terminal, if there is one. What the user

@@ -172,7 +172,7 @@ func (s *streams) checkFiles(f *readFlags, files []string) error {
 	if file, ok := s.in.(*os.File); ok && stdin > 0 && term.IsTerminal(int(file.Fd())) {
 		return hint("tcpdump -w - port 1883 | mqttriage read -", "standard input is a terminal, not a capture")
 	}
-	if f.width < 0 {
+	if f.width != 0 && (f.width < report.MinWidth || f.width > report.MaxWidth) {
 		return hint("--width 80", "invalid width %d", f.width)
 	}
 	return nil
