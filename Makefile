@@ -23,7 +23,7 @@ fuzz: ## FUZZ=FuzzPcap PKG=./capture/pcapfile make fuzz
 	go test -run '^$$' -fuzz '^$(FUZZ)$$' -fuzztime $(or $(TIME),60s) -fuzzminimizetime 1s $(PKG)
 
 update: ## rewrite golden files and case expectations; read the diff
-	go test ./report ./cmd/mqttriage -update
+	go test . ./report ./cmd/mqttriage -update
 
 ci:
 	bash .ci/run

@@ -28,6 +28,7 @@ var confined = map[string][]string{
 	"github.com/expr-lang/expr":              {"kb"},
 	"go.yaml.in/yaml":                        {"kb"},
 	"github.com/klauspost/compress":          {"capture/pcapfile"},
+	"golang.org/x/net":                       {"decode/dns"},
 	"github.com/spf13/cobra":                 {"cmd/mqttriage"},
 	"golang.org/x/term":                      {"cmd/mqttriage"},
 	"github.com/gopacket/gopacket":           {},
@@ -116,9 +117,13 @@ func TestRooms(t *testing.T) {
 // and need not know either what they carry.
 func TestDecodeFolders(t *testing.T) {
 	allowed := map[string][]string{
-		"decode/link": {"capture"},
-		"decode/tcp":  {"decode/link"},
-		"decode/mqtt": {},
+		"decode/link":  {"capture"},
+		"decode/tcp":   {"decode/link"},
+		"decode/mqtt":  {},
+		"decode/tls":   {},
+		"decode/http":  {},
+		"decode/dns":   {},
+		"decode/proxy": {},
 	}
 	for folder, may := range allowed {
 		paths, err := filepath.Glob(folder + "/*.go")

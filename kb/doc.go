@@ -33,6 +33,7 @@ with file and line, and loads nothing when there is one.
 	    text: {en: ..., zh: ...}
 	    success_rate: 0.9               # optional, and only with its source
 	    rate_source: https://...
+	    worked: clean-start             # optional: the change that the fix is
 	    in_place: clean_start
 	    not_applicable: not client_id_empty
 	    recommended: not clean_start
@@ -77,7 +78,9 @@ and is always decided. A condition that is undecided neither holds nor fails.
 
 	cause      contradicted, if that condition holds; else supported, if that
 	           one does; else possible
-	fix        in-place, else not-applicable, else recommended, else possible
+	fix        in-place, else not-applicable, else recommended, else possible;
+	           recommended before all others, where its change is the one after
+	           which a client was accepted (worked)
 	dead end   seen, if its condition holds; not-seen, if it fails; not-visible,
 	           if it is undecided or there is none
 
@@ -97,3 +100,5 @@ an absent fact, or when it names one that the status' condition tried and that
 did not decide it.
 */
 package kb
+
+//go:generate go test -run ^TestFactTable$ . -update

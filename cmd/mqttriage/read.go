@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -186,7 +187,8 @@ func (s *streams) capture(name string, index int, ports []uint16, analyzer *anal
 		return none, readable(err)
 	}
 	defer source.Close() // read only: its error says nothing about what was read
-	decoder := decode.New(decode.Options{Capture: source.Info().Name, Index: index, Ports: ports}, analyzer.Add)
+	names := func(addr netip.Addr) string { return source.Info().Names[addr] }
+	decoder := decode.New(decode.Options{Capture: source.Info().Name, Index: index, Ports: ports, Names: names}, analyzer.Add)
 	var last error
 	for {
 		packet, err := source.Next()
