@@ -59,8 +59,8 @@ func libraryOfPair(s, next *decode.Session) string {
 	return ""
 }
 
-// library is the one that all of the sessions with a guess agree on.
-func (b *broker) library(ss []*decode.Session) string {
+// clientLibrary is the one that all of the sessions with a guess agree on.
+func (b *broker) clientLibrary(ss []*decode.Session) string {
 	found := ""
 	for _, s := range ss {
 		guess := libraryOf(s)

@@ -385,7 +385,7 @@ func measureProducts(f *Facts, b *broker, ss []*decode.Session) {
 	if b.what.Version != "" {
 		f.BrokerVersion.Set(b.what.Version)
 	}
-	if library := b.library(ss); library != "" {
+	if library := b.clientLibrary(ss); library != "" {
 		f.ClientLibrary.Set(library)
 	}
 	for _, s := range b.sessions {
