@@ -30,6 +30,8 @@ type Analyzer struct {
 	// notKept those that were counted and forgotten.
 	waiting         map[netip.AddrPort]int
 	silent, notKept int
+	// ix is the index over the sessions so far, nil when it must be made anew.
+	ix *index
 }
 
 const (
@@ -72,6 +74,7 @@ func (a *Analyzer) keep(s *decode.Session) {
 		a.silent++
 	}
 	a.sessions = append(a.sessions, s)
+	a.ix = nil
 }
 
 // Merge adds all that b has taken, as if it had been added here.
@@ -90,10 +93,22 @@ func (a *Analyzer) Findings() []Finding {
 	ix := a.index()
 	var found []Finding
 	for _, b := range ix.brokers {
+		b.prepare()
 		for _, r := range rules {
 			found = append(found, r.find(b)...)
 		}
+		if len(b.siblings) == 0 {
+			b.release()
+		}
+		if len(found) > 4*maxFindings {
+			found = slices.Clip(slices.Clone(foremost(found)))
+		}
 	}
+	return foremost(found)
+}
+
+// foremost sorts findings and returns the first maxFindings of them.
+func foremost(found []Finding) []Finding {
 	slices.SortStableFunc(found, func(x, y Finding) int {
 		return cmp.Or(
 			cmp.Compare(y.Severity, x.Severity),

@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -36,20 +37,28 @@ type broker struct {
 	sessions []*decode.Session
 	// byID holds the sessions with a CONNECT by non-empty client ID, byClient
 	// those of each client address, both in order of time; ids and clients
-	// are their keys, sorted.
+	// are their keys, sorted. They are there between prepare and release.
 	byID     map[string][]*decode.Session
 	byClient map[netip.Addr][]*decode.Session
 	ids      []string
 	clients  []netip.Addr
 }
 
+// index returns the index over the sessions so far.
 func (a *Analyzer) index() *index {
+	if a.ix == nil {
+		a.ix = a.makeIndex()
+	}
+	return a.ix
+}
+
+func (a *Analyzer) makeIndex() *index {
 	endpoints := map[netip.AddrPort]*broker{}
 	for _, s := range a.sessions {
 		if s.MQTT || decode.IsBrokerPort(s.Broker.Port(), a.opts.Ports) || saysMQTT(s) {
 			b := endpoints[s.Broker]
 			if b == nil {
-				b = &broker{endpoint: s.Broker, byID: map[string][]*decode.Session{}, byClient: map[netip.Addr][]*decode.Session{}}
+				b = &broker{endpoint: s.Broker}
 				endpoints[s.Broker] = b
 			}
 			b.plain = b.plain || s.BrokerFirst == decode.FirstMQTT && s.Transport == "tcp"
@@ -77,24 +86,11 @@ func (a *Analyzer) index() *index {
 	for _, s := range ix.sessions {
 		b := endpoints[s.Broker]
 		b.sessions = append(b.sessions, s)
-		addr := s.Client.Addr()
-		b.byClient[addr] = append(b.byClient[addr], s)
-		if s.Connect != nil && s.Connect.ClientID != "" {
-			b.byID[s.Connect.ClientID] = append(b.byID[s.Connect.ClientID], s)
-		}
 	}
 	for _, b := range endpoints {
 		if len(b.sessions) == 0 {
 			continue // all its sessions are copies of another endpoint's
 		}
-		for id := range b.byID {
-			b.ids = append(b.ids, id)
-		}
-		slices.Sort(b.ids)
-		for addr := range b.byClient {
-			b.clients = append(b.clients, addr)
-		}
-		slices.SortFunc(b.clients, netip.Addr.Compare)
 		ix.brokers = append(ix.brokers, b)
 	}
 	slices.SortFunc(ix.brokers, func(x, y *broker) int { return x.endpoint.Compare(y.endpoint) })
@@ -107,6 +103,28 @@ func (a *Analyzer) index() *index {
 		b.what = b.guess(a.opts.Broker)
 	}
 	return ix
+}
+
+// prepare sorts the broker's sessions by client and client ID, once.
+func (b *broker) prepare() {
+	if b.byClient != nil {
+		return
+	}
+	b.byID, b.byClient = map[string][]*decode.Session{}, map[netip.Addr][]*decode.Session{}
+	for _, s := range b.sessions {
+		addr := s.Client.Addr()
+		b.byClient[addr] = append(b.byClient[addr], s)
+		if s.Connect != nil && s.Connect.ClientID != "" {
+			b.byID[s.Connect.ClientID] = append(b.byID[s.Connect.ClientID], s)
+		}
+	}
+	b.ids, b.clients = slices.Sorted(maps.Keys(b.byID)), slices.SortedFunc(maps.Keys(b.byClient), netip.Addr.Compare)
+}
+
+// release forgets what prepare and the rules made: a scan shows thousands of
+// brokers, and they are looked at one by one.
+func (b *broker) release() {
+	b.byID, b.byClient, b.ids, b.clients, b.takenOver = nil, nil, nil, nil, nil
 }
 
 // saysMQTT reports that a TLS client asks for MQTT by ALPN, or for a host that

@@ -77,6 +77,7 @@ func difference(s, n *decode.Session) string {
 func (b *broker) elsewhere(s *decode.Session) *decode.Session {
 	var first *decode.Session
 	for _, other := range b.siblings {
+		other.prepare()
 		if n := after(other.byClient[s.Client.Addr()], s); n != nil && (first == nil || n.Opened.Nano < first.Opened.Nano) {
 			first = n
 		}

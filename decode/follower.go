@@ -317,7 +317,9 @@ func (f *follower) End(c *tcp.Conn) {
 	f.settleNotes(c, cs, bs)
 	f.dirs[0].framer.Reset()
 	f.dirs[1].framer.Reset()
-	f.d.emit(s)
+	// A copy, so that the rest of the follower can go.
+	session := f.s
+	f.d.emit(&session)
 }
 
 // settlePartial tells what it can of a CONNECT whose end the capture does not

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,13 +14,53 @@ import (
 // a program. Bytes that are no UTF-8 become U+FFFD, as JSON cannot hold them.
 func JSON(w io.Writer, doc *Document) error {
 	b := bufio.NewWriterSize(w, 1<<16)
-	enc := json.NewEncoder(visible{b})
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(doc); err != nil {
+	if err := sessionsApart(visible{b}, doc); err != nil {
 		return err
 	}
 	return b.Flush()
+}
+
+// sessionsApart encodes the sessions one by one, where there are any:
+// encoding/json holds the whole of a value in memory, twice when it indents.
+func sessionsApart(w visible, doc *Document) error {
+	frame := *doc
+	frame.Sessions = nil
+	var text bytes.Buffer
+	if err := encode(&text, "", &frame); err != nil {
+		return err
+	}
+	if len(doc.Sessions) == 0 {
+		if doc.Sessions != nil {
+			return encode(w, "", doc)
+		}
+		_, err := w.Write(text.Bytes())
+		return err
+	}
+	// Text in JSON holds no line break, so this stands only where it is a key
+	// of the document itself.
+	before, after, _ := bytes.Cut(text.Bytes(), []byte("\n  \"findings\""))
+	w.Write(before)                              //nolint:errcheck // the bufio.Writer keeps its error
+	w.Write([]byte("\n  \"sessions\": [\n    ")) //nolint:errcheck
+	for i := range doc.Sessions {
+		var record bytes.Buffer
+		if err := encode(&record, "    ", &doc.Sessions[i]); err != nil {
+			return err
+		}
+		separator := ",\n    "
+		if i == len(doc.Sessions)-1 {
+			separator = "\n  ],\n  \"findings\""
+		}
+		w.Write(append(bytes.TrimSuffix(record.Bytes(), []byte("\n")), separator...)) //nolint:errcheck
+	}
+	_, err := w.Write(after)
+	return err
+}
+
+func encode(w io.Writer, prefix string, value any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent(prefix, "  ")
+	return enc.Encode(value)
 }
 
 // visible escapes hidden characters in JSON text on its way to w. It relies on
