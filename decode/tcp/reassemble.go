@@ -111,11 +111,11 @@ func (t *Table) deliver(c *Conn, x Side, p []byte, n int64, m Mark) {
 	if len(p) > 0 {
 		st.Next += int64(len(p))
 		st.Bytes += int64(len(p))
-		c.handler.Data(c, x, p, m)
+		t.follow(c).Data(c, x, p, m)
 	}
 	if missing := n - int64(len(p)); missing > 0 {
 		st.Next += missing
-		c.handler.Gap(c, x, missing, true, m)
+		t.follow(c).Gap(c, x, missing, true, m)
 	}
 }
 
@@ -173,7 +173,7 @@ func (t *Table) giveUp(c *Conn, x Side) {
 	if first := &q.chunks[0]; first.off > st.Next {
 		n := first.off - st.Next
 		st.Next = first.off
-		c.handler.Gap(c, x, n, false, first.mark)
+		t.follow(c).Gap(c, x, n, false, first.mark)
 	}
 	t.drain(c, x, Mark{})
 }
@@ -215,6 +215,6 @@ func (t *Table) finish(c *Conn, x Side) {
 	}
 	if n := end - st.Next; n > 0 {
 		st.Next = end
-		c.handler.Gap(c, x, n, false, c.Last)
+		t.follow(c).Gap(c, x, n, false, c.Last)
 	}
 }

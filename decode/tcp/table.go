@@ -9,11 +9,12 @@ import (
 
 // Options bounds a Table. Zero values mean the defaults.
 type Options struct {
-	// Open is called for every new connection and returns who follows it;
+	// Open is called once for a connection, when it first has bytes or ends, and
+	// returns who follows it;
 	// nil, or returning nil, nobody does.
 	Open func(*Conn) Handler
 	// MaxConns is how many connections are kept that have not ended; beyond
-	// it one is evicted. Default 1<<20.
+	// it one is evicted. Default 1<<18.
 	MaxConns int
 	// MaxEnded is how many ended 4-tuples are remembered, to know their
 	// stragglers. Default 1<<18.
@@ -166,15 +167,21 @@ func (t *Table) begin(ref uint32, dir uint8, fresh bool, s *link.Segment, m Mark
 	if s.Flags&(link.SYN|link.ACK|link.RST) == link.SYN|link.ACK {
 		c.turn()
 	}
-	if t.opts.Open != nil {
+	tp.conn = c
+	t.open.push(c)
+	return c
+}
+
+// follow returns the connection's handler, which is asked for when it is first
+// needed: a flood of SYNs must not cost one each.
+func (t *Table) follow(c *Conn) Handler {
+	if c.handler == nil && t.opts.Open != nil {
 		c.handler = t.opts.Open(c)
 	}
 	if c.handler == nil {
 		c.handler = nobody{}
 	}
-	tp.conn = c
-	t.open.push(c)
-	return c
+	return c.handler
 }
 
 // end finishes a connection and leaves its tuple to stragglers.
@@ -203,7 +210,7 @@ func (t *Table) end(c *Conn) {
 	} else {
 		t.open.remove(c)
 	}
-	c.handler.End(c)
+	t.follow(c).End(c)
 	*c = Conn{next: t.spare}
 	t.spare = c
 }
