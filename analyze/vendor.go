@@ -51,7 +51,6 @@ var hosts = []struct{ suffix, part, vendor string }{
 	{".emqx.cloud", "", "emqx"},
 	{".hivemq.cloud", "", "hivemq"},
 	{".hivemq.com", "", "hivemq"},
-	{".cloudamqp.com", "", "rabbitmq"},
 	{".mosquitto.org", "", "mosquitto"},
 	{"mqtt.googleapis.com", "", "google"},
 }

@@ -55,6 +55,8 @@ type Advice struct {
 	Causes   []Cause
 	Fixes    []Fix
 	DeadEnds []DeadEnd
+	// LookNext is the entry's, with what is for the finding's broker first.
+	LookNext []LookNext
 	// deciding are the facts that made the entry's condition hold.
 	deciding []string
 }

@@ -3,6 +3,7 @@ package kb
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/mqttriage/mqttriage/analyze"
 )
@@ -100,7 +101,7 @@ func (b *Base) consult(f analyze.Finding) []Advice {
 }
 
 func (entry *Entry) advise(e evidence) Advice {
-	a := Advice{Entry: entry}
+	a := Advice{Entry: entry, LookNext: mineFirst(e, entry.LookNext, func(l LookNext) string { return l.For })}
 	for i := range entry.Causes {
 		c := &entry.Causes[i]
 		j := e.judge(c.Because, Possible,
@@ -115,7 +116,7 @@ func (entry *Entry) advise(e evidence) Advice {
 		if worked {
 			j = e.worked()
 		}
-		a.Fixes = append(a.Fixes, Fix{x.ID, x.Text, x.SuccessRate, j.status, j.because, j.packets, x.How, worked})
+		a.Fixes = append(a.Fixes, Fix{x.ID, x.Text, x.SuccessRate, j.status, j.because, j.packets, mineFirst(e, x.How, func(h How) string { return h.For }), worked})
 	}
 	slices.SortStableFunc(a.Fixes, func(x, y Fix) int {
 		switch {
@@ -132,6 +133,31 @@ func (entry *Entry) advise(e evidence) Advice {
 		a.DeadEnds = append(a.DeadEnds, DeadEnd{d.ID, d.Text, d.Why, d.FailRate, j.status, j.because, j.packets})
 	}
 	return a
+}
+
+// mineFirst puts what is for the finding's own broker or client first, where
+// the facts name one, and otherwise keeps the entry's order.
+func mineFirst[T any](e evidence, items []T, product func(T) string) []T {
+	mine := func(item T) bool {
+		name := strings.ReplaceAll(strings.ToLower(product(item)), " ", "-")
+		for _, fact := range []string{"broker_vendor", "client_library"} {
+			if known, _ := e.values[fact].(string); known != "" && strings.HasPrefix(name, known) {
+				return true
+			}
+		}
+		return false
+	}
+	sorted := slices.Clone(items)
+	slices.SortStableFunc(sorted, func(x, y T) int {
+		switch mx, my := mine(x), mine(y); {
+		case mx == my:
+			return 0
+		case mx:
+			return -1
+		}
+		return 1
+	})
+	return sorted
 }
 
 // choice is a status and the condition under which it is given.

@@ -166,6 +166,9 @@ func (l *layer) load(fsys fs.FS) {
 	for _, f := range found {
 		switch {
 		case f.IsDir():
+		case f.Type()&(fs.ModeNamedPipe|fs.ModeSocket|fs.ModeDevice) != 0:
+			// Opening a named pipe would wait for somebody to write to it.
+			l.problem("%s: not a file; remove it", f.Name())
 		case path.Ext(f.Name()) == ".yaml":
 			names = append(names, f.Name())
 		case path.Ext(f.Name()) == ".yml":
@@ -175,7 +178,7 @@ func (l *layer) load(fsys fs.FS) {
 	l.files = len(names)
 	switch {
 	case len(names) == 0:
-		l.problem("the folder holds no entry; entries are files named *.yaml")
+		l.problem("*.yaml: the folder holds no entry; entries are files named *.yaml")
 	case len(names) > maxFiles:
 		l.problem("the folder holds %d entries; at most %d are read", len(names), maxFiles)
 		names = nil

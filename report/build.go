@@ -164,12 +164,13 @@ func findingOf(f *analyze.Finding, base *kb.Base, lang kb.Lang) (Finding, string
 // else the first fix that the facts recommend, in the order of the entries.
 func firstFix(advice []kb.Advice, lang kb.Lang) string {
 	first := ""
-	for _, a := range advice {
+	for i, a := range advice {
 		for _, f := range a.Fixes {
 			switch {
 			case f.Worked:
 				return f.Text.In(lang)
-			case f.Status == kb.Recommended && first == "":
+			// The body spells out the top entry only.
+			case i == 0 && f.Status == kb.Recommended && first == "":
 				first = f.Text.In(lang)
 			}
 		}
@@ -215,7 +216,7 @@ func adviceOf(a kb.Advice, lang kb.Lang) Advice {
 	for _, d := range a.DeadEnds {
 		out.DeadEnds = append(out.DeadEnds, End{ID: d.ID, Text: d.Text.In(lang), Rate: d.Rate, Why: d.Why.In(lang), Status: d.Status, Because: d.Because.In(lang), Packets: d.Packets})
 	}
-	for _, l := range e.LookNext {
+	for _, l := range a.LookNext {
 		out.LookNext = append(out.LookNext, Hint{For: l.For, Text: l.Text.In(lang)})
 	}
 	return out

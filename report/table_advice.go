@@ -201,7 +201,7 @@ func (t *table) doFixes(n int, label message, fixes []*Fix) {
 		}
 		t.said[f.Text] = n
 		t.row(e)
-		if i == 0 && !ok && len(f.How) > 0 {
+		if i < maxUses && !ok && len(f.How) > 0 {
 			t.row(entry{text: t.counted(inTermsOf(f.How[0]), 0, 1, len(f.How)), unlabelled: true})
 		}
 	}
@@ -259,11 +259,13 @@ func (t *table) deadEnd(d *End, why bool) {
 	}
 }
 
-// unseen writes what no packet shows, where no cause is supported.
+// unseen writes what no packet shows: in full where no cause is supported.
 func (t *table) unseen(a *Advice) {
-	if len(supported(a)) == 0 {
-		t.row(entry{label: labelCannotTell, style: dim, text: a.CannotTell})
+	e := entry{label: labelCannotTell, style: dim, text: a.CannotTell}
+	if len(supported(a)) > 0 {
+		e.lines = 2
 	}
+	t.row(e)
 }
 
 func (t *table) look(a *Advice) {
