@@ -57,8 +57,9 @@ const (
 // standard; "" when it does not.
 func connectProblem(s *decode.Session) string {
 	if s.ConnectWant > 0 {
-		// Bytes that the capture lost are not missing from the CONNECT.
-		if s.ClientGap || !s.Closed.Seen() {
+		// Bytes that the capture lost are not missing from the CONNECT, nor are
+		// those that the broker did not wait for.
+		if s.ClientGap || s.ClosedBy != decode.Client {
 			return ""
 		}
 		return problemIncomplete

@@ -169,7 +169,9 @@ func (t *table) fixes(n int, a *Advice, others []Advice) {
 	useless := withStatus(a.Fixes, status, kb.InPlace)
 	for i := range others {
 		for _, f := range withStatus(others[i].Fixes, status, kb.InPlace) {
-			if f.Rate != nil && !slices.ContainsFunc(useless, func(have *Fix) bool { return have.ID == f.ID }) {
+			// Beside the top entry only what that speaks of as well.
+			spoken := slices.ContainsFunc(a.DeadEnds, func(d End) bool { return d.ID == f.ID })
+			if f.Rate != nil && spoken && !slices.ContainsFunc(useless, func(have *Fix) bool { return have.ID == f.ID }) {
 				useless = append(useless, f)
 			}
 		}
