@@ -113,6 +113,7 @@ func ofConnect[T any](ask func(*mqtt.Connect) T) func(*decode.Session) (T, bool)
 	}
 }
 
+// measureConnect says what the CONNECTs have in common.
 func measureConnect(f *Facts, ss []*decode.Session) {
 	connects, longest, length := 0, 0, 0
 	ids := map[string]bool{}
@@ -186,6 +187,7 @@ func idChars(id string) string {
 	return class
 }
 
+// measureAnswer says what came back, when, and how it ended.
 func measureAnswer(f *Facts, ss []*decode.Session) {
 	same(&f.Code, ss, func(s *decode.Session) (int, bool) {
 		if s.Connack == nil {

@@ -7,6 +7,8 @@ import (
 	"github.com/mqttriage/mqttriage/decode/mqtt"
 )
 
+// measureBroker says what else the broker did in the captures: whom it let in,
+// with what, and what of it concerns the finding's clients.
 func measureBroker(f *Facts, b *broker, ss []*decode.Session) {
 	mine := map[*decode.Session]bool{}
 	type client struct {

@@ -40,7 +40,7 @@ type direction struct {
 	// passed counts the stream's bytes, missing ones too.
 	passed      int64
 	first, last Event
-	gap, cut    bool
+	gap         bool
 	// began is the packet with the first byte of the MQTT packet that is
 	// under way.
 	began Event
@@ -227,7 +227,6 @@ func (f *follower) learnRoles(c *tcp.Conn, from tcp.Side, t mqtt.Type) {
 func (f *follower) Gap(c *tcp.Conn, from tcp.Side, n int64, cut bool, m tcp.Mark) {
 	dir := &f.dirs[from]
 	dir.passed += n
-	dir.cut = dir.cut || cut
 	dir.gap = true
 	// A hole behind the handshake takes nothing from what is known of it.
 	if f.s.Connack == nil || f.s.Connect == nil {
