@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
@@ -62,6 +63,23 @@ type Condition struct {
 	root   node
 	// names are the facts that the condition uses, in order of appearance.
 	names []string
+	once  sync.Once
+}
+
+// sharedConfig is what embedded conditions are compiled with, when they are first
+// needed.
+var sharedConfig = sync.OnceValue(newConfig)
+
+// ready compiles a condition that was embedded; others are compiled when they
+// are loaded. A test compiles all that are embedded.
+func (c *Condition) ready() {
+	c.once.Do(func() {
+		if c.root == nil {
+			if err := c.compile(sharedConfig()); err != nil {
+				panic(fmt.Sprintf("embedded condition %q: %v", c.source, err))
+			}
+		}
+	})
 }
 
 // String returns the condition as it is written.
@@ -69,6 +87,12 @@ func (c *Condition) String() string { return c.source }
 
 // MarshalText returns the condition as it is written.
 func (c *Condition) MarshalText() ([]byte, error) { return []byte(c.source), nil }
+
+// UnmarshalText keeps the text; it is compiled when it is first needed.
+func (c *Condition) UnmarshalText(text []byte) error {
+	c.source = string(text)
+	return nil
+}
 
 // UnmarshalYAML keeps the text and where it stands. The text is compiled later,
 // so that its problems are reported together with all others.
@@ -86,6 +110,7 @@ func (c *Condition) eval(v values) verdict {
 	if c == nil {
 		return verdict{}
 	}
+	c.ready()
 	return c.root.eval(v)
 }
 

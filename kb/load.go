@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"cmp"
 	"embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -35,13 +37,22 @@ type Base struct {
 	bySymptom map[string][]*Entry
 }
 
+// entriesJSON is the embedded entries once more, as JSON in the order of their
+// ids: YAML takes some five times as long to read, and every start of the
+// program would wait for it. A test holds the two equal.
+//
+//go:embed entries.json
+var entriesJSON []byte
+
+//go:generate go test -run ^TestCompiled$ . -update
+
 // Embedded returns the knowledge base that the program carries.
 var Embedded = sync.OnceValues(func() (*Base, error) {
-	entries, err := fs.Sub(embedded, "entries")
-	if err != nil {
-		return nil, err
+	var entries []*Entry
+	if err := json.Unmarshal(entriesJSON, &entries); err != nil {
+		return nil, fmt.Errorf("read the embedded entries: %w", err)
 	}
-	return Load(entries)
+	return newBase(entries), nil
 })
 
 // EmbeddedFiles returns the files of the entries that the program carries, for
@@ -119,17 +130,19 @@ func load(folders []folder) (*Base, error) {
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
-	b := &Base{bySymptom: map[string][]*Entry{}}
-	for _, e := range entries {
-		b.entries = append(b.entries, e)
-	}
+	return newBase(slices.Collect(maps.Values(entries))), nil
+}
+
+// newBase makes a base of entries in any order.
+func newBase(entries []*Entry) *Base {
+	b := &Base{entries: entries, bySymptom: map[string][]*Entry{}}
 	slices.SortFunc(b.entries, func(x, y *Entry) int { return strings.Compare(x.ID, y.ID) })
 	for _, e := range b.entries {
 		for _, s := range e.Symptoms {
 			b.bySymptom[s] = append(b.bySymptom[s], e)
 		}
 	}
-	return b, nil
+	return b
 }
 
 // Entries returns all entries in the order of their ids. They must not be
