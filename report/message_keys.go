@@ -122,6 +122,7 @@ const (
 	labelPackets
 	labelWireshark
 	labelCause
+	labelOrCause
 	labelNotCause
 	labelMaybe
 	labelDo

@@ -123,6 +123,7 @@ var english = [messages]string{
 	labelPackets:    "Packets",
 	labelWireshark:  "Wireshark",
 	labelCause:      "Cause",
+	labelOrCause:    "Or",
 	labelNotCause:   "Not",
 	labelMaybe:      "Perhaps",
 	labelDo:         "Do",

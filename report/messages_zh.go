@@ -123,6 +123,7 @@ var chinese = [messages]string{
 	labelPackets:    "数据包",
 	labelWireshark:  "Wireshark",
 	labelCause:      "原因",
+	labelOrCause:    "亦可能",
 	labelNotCause:   "并非",
 	labelMaybe:      "可能",
 	labelDo:         "应做",

@@ -98,8 +98,11 @@ func (t *table) causes(a *Advice, others []Advice) {
 			t.row(t.because(*c))
 		}
 	}
-	if len(sure) == 0 {
-		possible := withStatus(a.Causes, status, kb.Possible)
+	possible := withStatus(a.Causes, status, kb.Possible)
+	if len(sure) > 0 {
+		// What the packets leave open, so that nothing seems proven that is not.
+		t.row(entry{label: labelOrCause, lines: 3, text: joinTexts(possible, func(c *Cause) string { return c.Text }, t.say(semicolon, nil))})
+	} else {
 		for i, c := range possible[:min(len(possible), maxCauses)] {
 			t.row(entry{label: labelCause, style: bold, text: t.counted(c.Text, i, maxCauses, len(possible)), tag: t.say(tagPossible, nil), unlabelled: i > 0})
 		}
