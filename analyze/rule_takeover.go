@@ -281,12 +281,15 @@ func takeoverFinding(b *broker, group []takeover) Finding {
 	}
 	facts.TakeoverTold.Set(tells)
 	facts.IDsDiffer.Set(idsDiffer)
-	facts.IdleBeforeS.Set(slices.Min(idles))
-	if len(periods) > 0 {
-		facts.TakeoverPeriodS.Set(median(periods))
-	}
-	if len(delays) > 0 {
-		facts.TakeoverDelayMS.Set(median(delays))
+	// A capture without time stamps has an order and no durations.
+	if timed := group[0].at().Nano != 0; timed {
+		facts.IdleBeforeS.Set(slices.Min(idles))
+		if len(periods) > 0 {
+			facts.TakeoverPeriodS.Set(median(periods))
+		}
+		if len(delays) > 0 {
+			facts.TakeoverDelayMS.Set(median(delays))
+		}
 	}
 	measureReturns(facts, b, group)
 	return f

@@ -36,7 +36,7 @@ var english = [messages]string{
 	answerTakeOverLoopOne: "Sessions with client ID {ids}, all from {who}, take each other over, again and again: {ttimes}[ in {span}].",
 	answerTakeOverUser:    "Sessions with different client IDs ({ids}) take each other over, {ttimes}[ in {span}]: they share one user name, which the broker seems to use as the client ID.",
 	answerStale:           "No harm seen: {subject} came back[ after {idle} of silence] and replaced its own dead connection, {ttimes}.",
-	answerShared:          "Client ID {ids} is used from {addrn} addresses, {who}; the capture shows no takeover.",
+	answerShared:          "Client ID {ids} {idcount|is|are} used from {addrn} addresses, {who}; the capture shows no takeover.",
 	answerChurn:           "{who} connects under {idcount} different client IDs with clean start off, so session state piles up on {broker}.",
 	answerIdentifier:      "Broker {broker} rejects {subject} with {codes}, {times}[ in {span}].",
 	answerIdentifierEmpty: "Broker {broker} rejects an empty client ID with {codes}, {times}[ in {span}].",
