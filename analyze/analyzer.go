@@ -30,6 +30,7 @@ type Analyzer struct {
 	// notKept those that were counted and forgotten.
 	waiting         map[netip.AddrPort]int
 	silent, notKept int
+	omitted         int
 	// ix is the index over the sessions so far, nil when it must be made anew.
 	ix *index
 }
@@ -88,10 +89,11 @@ func (a *Analyzer) Merge(b *Analyzer) {
 
 // Findings runs every rule over the sessions so far: most severe first, then
 // by symptom and number of sessions; the same for the same sessions in any
-// order. It returns at most 200.
+// order. It returns at most 200, and Omitted tells how many more there are.
 func (a *Analyzer) Findings() []Finding {
 	ix := a.index()
 	var found []Finding
+	all := 0 // left out so far
 	for _, b := range ix.brokers {
 		b.prepare()
 		for _, r := range rules {
@@ -101,11 +103,17 @@ func (a *Analyzer) Findings() []Finding {
 			b.release()
 		}
 		if len(found) > 4*maxFindings {
+			all += len(found) - maxFindings
 			found = slices.Clip(slices.Clone(foremost(found)))
 		}
 	}
+	a.omitted = all + max(0, len(found)-maxFindings)
 	return foremost(found)
 }
+
+// Omitted is how many findings the last call of Findings left out, the least
+// severe ones.
+func (a *Analyzer) Omitted() int { return a.omitted }
 
 // foremost sorts findings and returns the first maxFindings of them.
 func foremost(found []Finding) []Finding {

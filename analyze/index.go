@@ -236,14 +236,13 @@ func (b *broker) next(s *decode.Session) *decode.Session {
 }
 
 // sameDevice tells a client that changed its ID from another device behind the
-// same address. It is the same where an ID was missing, where the next attempt
-// follows at once, and where the IDs look drawn at random.
+// same address. It is the same where an ID was missing and where the IDs look
+// drawn at random.
 func sameDevice(s, n *decode.Session) bool {
 	if s.Connect == nil || n.Connect == nil || s.Connect.ClientID == "" || n.Connect.ClientID == s.Connect.ClientID {
 		return true
 	}
-	return s.Closed.Seen() && n.Opened.Sub(s.Closed) <= fallbackDelay && s.Connect.Tag != 0 && n.Connect.ClientID == "" ||
-		drawnAtRandom(s.Connect.ClientID, n.Connect.ClientID)
+	return drawnAtRandom(s.Connect.ClientID, n.Connect.ClientID)
 }
 
 // randomPart is how many characters two IDs must differ in at their end to

@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -381,6 +382,31 @@ func TestBrokerEndpoints(t *testing.T) {
 				t.Errorf("%d connections, want %d", got.Connections, len(st.sessions))
 			}
 		})
+	}
+}
+
+// What is left out is counted: findings beyond the most severe, connections
+// without MQTT beyond those that are kept.
+func TestNothingIsDroppedSilently(t *testing.T) {
+	st := &story{}
+	const brokers = maxFindings*5 + 7
+	for i := range brokers {
+		s := st.connect(0, "10.0.0.2", "")
+		s.Connect, s.MQTT, s.SynAck, s.ConnectAt, s.ConnectBegan = nil, false, decode.Event{}, decode.Event{}, decode.Event{}
+		s.Broker = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 1883)
+		s.Refusal, s.Outcome = st.at(0.001), decode.Refused
+	}
+	a := New(Options{})
+	for _, s := range st.sessions {
+		a.Add(s)
+	}
+	if found := len(a.Findings()); found != maxFindings || a.Omitted() != brokers-maxFindings {
+		t.Errorf("%d findings and %d left out, want %d and %d", found, a.Omitted(), maxFindings, brokers-maxFindings)
+	}
+	a.silent = maxSilent
+	a.Add(st.sessions[0])
+	if got := a.Totals(); got.NotKept != 1 || got.Connections != brokers+1 || got.Sessions != brokers {
+		t.Errorf("totals %+v", got)
 	}
 }
 

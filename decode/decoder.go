@@ -26,8 +26,9 @@ type Options struct {
 type Stats struct {
 	// Packets were added, Segments of them were TCP.
 	Packets, Segments int
-	// Connections are TCP connections.
-	Connections int
+	// Connections are TCP connections. Evicted of them were given up while they
+	// were open, because too many were.
+	Connections, Evicted int
 	// Undecoded counts the packets that gave no TCP segment, by reason.
 	Undecoded map[string]int
 }
@@ -106,7 +107,7 @@ func (d *Decoder) Close() { d.table.Flush() }
 
 // Stats counts what was added so far.
 func (d *Decoder) Stats() Stats {
-	s := Stats{Packets: d.packets, Segments: d.segments, Connections: d.table.Connections(), Undecoded: map[string]int{}}
+	s := Stats{Packets: d.packets, Segments: d.segments, Connections: d.table.Connections(), Evicted: d.table.Stats().Evicted, Undecoded: map[string]int{}}
 	for reason, n := range d.undecoded {
 		if n > 0 {
 			s.Undecoded[link.Reason(reason).String()] = n

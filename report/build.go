@@ -72,6 +72,7 @@ func Build(in Input) *Document {
 		}
 		doc.Findings = append(doc.Findings, out)
 	}
+	doc.Totals.FindingsOmitted = in.Analyzer.Omitted()
 	doc.Answer = answerOf(doc, answer, sessions)
 	return doc
 }
@@ -83,7 +84,7 @@ func captureOf(c CaptureInput) Capture {
 		LinkTypes: make([]string, 0, len(info.LinkTypes)),
 		Packets:   info.Packets, Bytes: info.Bytes,
 		First: decode.Stamp(info.First), Last: decode.Stamp(info.Last),
-		Cut: info.Cut, Problems: append([]string{}, info.Problems...),
+		Cut: info.Cut, Evicted: c.Stats.Evicted, Problems: append([]string{}, info.Problems...),
 		Undecoded: map[string]int{},
 	}
 	for _, l := range info.LinkTypes {
@@ -100,7 +101,7 @@ func totalsOf(t analyze.Totals) (Totals, []Code) {
 		Connections: t.Connections, Sessions: t.Sessions,
 		Accepted: t.Accepted, Rejected: t.Rejected, Unanswered: t.Unanswered, Refused: t.Refused,
 		TLSFailed: t.TLSFailed, NotMQTT: t.NotMQTT, Unknown: t.Unknown,
-		ClientIDs: t.ClientIDs, Clients: t.Clients, Brokers: t.Brokers,
+		ClientIDs: t.ClientIDs, Clients: t.Clients, Brokers: t.Brokers, NotKept: t.NotKept,
 	}
 	if t.ConnackMaxMS > 0 {
 		out.ConnackMedianMS, out.ConnackMaxMS = &t.ConnackMedianMS, &t.ConnackMaxMS

@@ -53,6 +53,9 @@ type Capture struct {
 	Last        decode.Stamp `json:"last,omitzero"`
 	// Cut counts the packets that a snap length made shorter.
 	Cut int `json:"cut,omitempty"`
+	// Evicted counts connections that were given up while they were open,
+	// because too many were.
+	Evicted int `json:"evicted,omitempty"`
 	// Problems are English clauses such as "cut short in packet 121".
 	Problems []string `json:"problems"`
 	// Undecoded counts the packets that gave no TCP segment, by reason.
@@ -74,6 +77,11 @@ type Totals struct {
 	ClientIDs   int `json:"client_ids"`
 	Clients     int `json:"clients"`
 	Brokers     int `json:"brokers"`
+	// NotKept counts connections without MQTT that were only counted, because
+	// so many came before them; FindingsOmitted the findings beyond the most
+	// severe ones that are listed.
+	NotKept         int `json:"not_kept,omitempty"`
+	FindingsOmitted int `json:"findings_omitted,omitempty"`
 	// Encrypted counts the sessions that are TLS all through, of which
 	// nothing is known but the handshake.
 	Encrypted       int      `json:"encrypted"`

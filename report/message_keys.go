@@ -195,6 +195,9 @@ const (
 	totalRest
 	totalClean
 	encryptedRest
+	lossEvicted
+	lossNotKept
+	lossOmitted
 	noteMidStream
 	noteGap
 	noteCut

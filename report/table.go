@@ -424,6 +424,9 @@ func (t *table) losses() []string {
 		if c.Cut > 0 {
 			out = append(out, t.say(captureCut, values{"name": name, "n": c.Cut}))
 		}
+		if c.Evicted > 0 {
+			out = append(out, t.say(lossEvicted, values{"name": name, "n": c.Evicted}))
+		}
 		lost := map[string]int{}
 		for reason, n := range c.Undecoded {
 			if !harmless[reason] {
@@ -433,6 +436,12 @@ func (t *table) losses() []string {
 		if list := reasonsInWords(lost, 1, t.lang); list != "" {
 			out = append(out, t.say(captureUndecoded, values{"name": name, "list": list}))
 		}
+	}
+	if n := t.doc.Totals.NotKept; n > 0 {
+		out = append(out, t.say(lossNotKept, values{"n": n}))
+	}
+	if n := t.doc.Totals.FindingsOmitted; n > 0 {
+		out = append(out, t.say(lossOmitted, values{"n": n}))
 	}
 	for _, l := range lossNotes {
 		if n := t.doc.Notes[l.note]; n > 0 {
