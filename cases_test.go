@@ -137,7 +137,7 @@ func observe(t *testing.T, analyzer *analyze.Analyzer, info capture.Info, base *
 		r := s.Record()
 		got.Sessions = append(got.Sessions, sessionExpectation{
 			Stream: r.Stream, Version: r.MQTTVersion, ClientID: r.ClientID, Clean: r.CleanStart, KeepAlive: r.KeepAliveS,
-			Outcome: r.Outcome, Code: r.Code, ClosedBy: r.ClosedBy, Close: r.Close, Notes: s.Notes,
+			Outcome: r.Outcome, Code: r.Code, ClosedBy: r.ClosedBy, Close: r.Close, Notes: s.Notes.List(),
 		})
 	}
 	for i, f := range analyzer.Findings() {

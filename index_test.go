@@ -48,7 +48,7 @@ func TestRecordings(t *testing.T) {
 		analyzer, _ := run(t, filepath.Join(recordings, row.File))
 		byStream := map[int]*decode.Session{}
 		for _, s := range analyzer.Sessions() {
-			byStream[s.Stream] = s
+			byStream[int(s.Stream)] = s
 		}
 		for _, want := range row.Sessions {
 			s := byStream[want.Stream]
@@ -59,7 +59,7 @@ func TestRecordings(t *testing.T) {
 			compared++
 			got := want
 			r := s.Record()
-			got.ClientID, got.Version, got.Outcome, got.Code = "absent", r.MQTTVersion, string(r.Outcome), r.Code
+			got.ClientID, got.Version, got.Outcome, got.Code = "absent", r.MQTTVersion, r.Outcome.String(), r.Code
 			got.KeepAlive = -1
 			if r.ClientID != nil {
 				got.ClientID, got.Clean, got.KeepAlive = *r.ClientID, *r.CleanStart, *r.KeepAliveS

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"path/filepath"
-	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -26,7 +25,7 @@ func TestMergeEqualsWhole(t *testing.T) {
 		one, _ := run(t, path)
 		for _, s := range one.Sessions() {
 			// As if read in one run, each from a capture of its own.
-			s.ID, s.Capture = "c"+strconv.Itoa(i)+"."+s.ID, path
+			s.Origin = &decode.Origin{Capture: path, Index: i}
 			sessions = append(sessions, s)
 			whole.Add(s)
 		}
@@ -73,7 +72,7 @@ func summary(t *testing.T, a *analyze.Analyzer) []string {
 			}
 		})
 		for i := range f.Evidence {
-			add([]any{f.Evidence[i].Session.ID, f.Evidence[i].Packets})
+			add([]any{f.Evidence[i].Session.ID(), f.Evidence[i].Packets})
 			f.Evidence[i].Session = nil
 		}
 		add(f)

@@ -61,7 +61,7 @@ func (a *Analyzer) makeIndex() *index {
 				b = &broker{endpoint: s.Broker}
 				endpoints[s.Broker] = b
 			}
-			b.plain = b.plain || s.BrokerFirst == decode.FirstMQTT && s.Transport == "tcp"
+			b.plain = b.plain || s.BrokerFirst == decode.FirstMQTT && s.Transport == decode.TCP
 			b.tls = b.tls || s.BrokerFirst == decode.FirstTLS && s.First == decode.FirstTLS
 		}
 	}
@@ -74,9 +74,9 @@ func (a *Analyzer) makeIndex() *index {
 	slices.SortFunc(ix.sessions, func(x, y *decode.Session) int {
 		return cmp.Or(
 			cmp.Compare(x.Opened.Nano, y.Opened.Nano),
-			cmp.Compare(x.Capture, y.Capture),
+			cmp.Compare(x.Origin.Capture, y.Origin.Capture),
 			cmp.Compare(x.Opened.Packet, y.Opened.Packet),
-			cmp.Compare(x.ID, y.ID),
+			cmp.Compare(x.ID(), y.ID()),
 			x.Client.Compare(y.Client),
 		)
 	})
@@ -168,23 +168,17 @@ func fold(sessions []*decode.Session) []*decode.Session {
 			continue
 		}
 		if o := seen[key][original]; !o.Has(decode.NoteDuplicate) {
-			o.Notes = append(o.Notes, decode.NoteDuplicate)
+			o.Notes.Add(decode.NoteDuplicate)
 		}
 	}
 	return kept
-}
-
-// captureOf is the part of a session's id that names its capture in the run.
-func captureOf(s *decode.Session) string {
-	capture, _, _ := strings.Cut(s.ID, ".")
-	return capture + " " + s.Capture
 }
 
 func sameConversation(o, s *decode.Session) bool {
 	near := func(x, y decode.Event) bool {
 		return x.Seen() == y.Seen() && (!x.Seen() || x.Sub(y).Abs() <= copyDelay)
 	}
-	return (o.Client != s.Client || o.Broker != s.Broker || captureOf(o) != captureOf(s)) &&
+	return (o.Client != s.Client || o.Broker != s.Broker || *o.Origin != *s.Origin) &&
 		o.Connect != nil && o.Connect.Tag == s.Connect.Tag &&
 		near(o.Opened, s.Opened) && near(o.ConnectAt, s.ConnectAt) && near(o.ConnackAt, s.ConnackAt) && near(o.Closed, s.Closed)
 }
@@ -207,7 +201,7 @@ func failed(s *decode.Session) bool {
 // closedUnanswered reports that the broker ended an opened connection without
 // a CONNACK, before a CONNECT or after it.
 func closedUnanswered(s *decode.Session) bool {
-	return s.Connack == nil && s.ClosedBy == decode.Broker && !s.Refusal.Seen() &&
+	return s.Connack == nil && s.ClosedBy == decode.Broker && !s.Rare().Refusal.Seen() &&
 		s.SynAck.Seen() && !s.BrokerGap &&
 		((s.First == decode.FirstNothing || s.First == decode.FirstMQTT) && (s.BrokerFirst == decode.FirstNothing || s.DisconnectBy == decode.Broker) || closedInsideTLS(s))
 }

@@ -202,7 +202,7 @@ func measureAnswer(f *Facts, ss []*decode.Session) {
 		return s.Connack.Version.String(), true
 	})
 	same(&f.CloseKind, ss, func(s *decode.Session) (string, bool) {
-		return string(s.Close), s.ClosedBy == decode.Broker
+		return s.Close.String(), s.ClosedBy == decode.Broker
 	})
 	same(&f.ClosedByBroker, ss, func(s *decode.Session) (bool, bool) {
 		return s.BrokerClosed.Seen(), s.Connack != nil && s.Connack.Code != 0
@@ -240,7 +240,7 @@ func measureAnswer(f *Facts, ss []*decode.Session) {
 		if s.Has(decode.NoteLateConnack) {
 			late++
 		}
-		if s.ConnectWant > 0 {
+		if s.Rare().ConnectWant > 0 {
 			partial++
 		}
 		asked := cmp.Or(s.ConnectAt, s.SynAck)
@@ -254,7 +254,7 @@ func measureAnswer(f *Facts, ss []*decode.Session) {
 			end := cmp.Or(s.Closed, s.CaptureEnd)
 			waited = append(waited, ms(end.Sub(min2(asked, end))))
 		}
-		if s.Auth != nil && s.Auth.Code == authContinue && s.Connack == nil {
+		if s.AuthPending && s.Connack == nil {
 			f.AuthPending.Set(true)
 		}
 	}
@@ -277,10 +277,6 @@ func measureAnswer(f *Facts, ss []*decode.Session) {
 	f.LateConnacks.Set(late)
 	f.ConnectPartial.Set(partial)
 }
-
-// authContinue is the reason code of an AUTH that asks for another (MQTT 5,
-// section 3.15.2.1).
-const authContinue = 0x18
 
 // first sets a text fact from the first session that has it.
 func first(f *Fact[string], text string, at decode.Event) {

@@ -87,7 +87,7 @@ func flapping(b *broker) []Finding {
 	for _, id := range b.ids {
 		var short []*decode.Session
 		for _, s := range b.byID[id] {
-			if accepted(s) && s.Closed.Seen() && !taken[s] && !timedOut(s) && !s.SecondConnect.Seen() &&
+			if accepted(s) && s.Closed.Seen() && !taken[s] && !timedOut(s) && !s.Rare().SecondConnect.Seen() &&
 				s.Closed.Sub(s.ConnackAt) <= flapLength && !s.Has(decode.NoteLateConnack) &&
 				(s.Close != decode.CloseDisconnect || s.ClosedBy == decode.Broker) {
 				short = append(short, s)
@@ -105,7 +105,7 @@ func flapping(b *broker) []Finding {
 		}
 		f.Facts.SessionLengthS.Set(median(lengths))
 		f.Facts.Flaps.Set(len(short))
-		same(&f.Facts.FlapsClosedBy, short, func(s *decode.Session) (string, bool) { return string(s.ClosedBy), true })
+		same(&f.Facts.FlapsClosedBy, short, func(s *decode.Session) (string, bool) { return s.ClosedBy.String(), true })
 		found = append(found, f)
 	}
 	return found

@@ -32,13 +32,13 @@ func malformedConnects(b *broker) []Finding {
 			severity = Warning
 		}
 		f := newFinding(MalformedConnect, severity, b, ss, func(s *decode.Session) []int {
-			return []int{s.ConnectAt.Packet, s.SecondConnect.Packet, s.ConnackAt.Packet, s.Closed.Packet}
+			return []int{s.ConnectAt.Packet, s.Rare().SecondConnect.Packet, s.ConnackAt.Packet, s.Closed.Packet}
 		})
 		f.Facts.Malformed.Set(true)
 		switch id {
 		case problemSecond:
-			f.Facts.ConnectProblem.Set(id, ss[0].SecondConnect.Packet)
-			f.Facts.ConnectClause.Set("MQTT-3.1.0-2", ss[0].SecondConnect.Packet)
+			f.Facts.ConnectProblem.Set(id, ss[0].Rare().SecondConnect.Packet)
+			f.Facts.ConnectClause.Set("MQTT-3.1.0-2", ss[0].Rare().SecondConnect.Packet)
 		case problemIncomplete:
 			f.Facts.ConnectProblem.Set(id, ss[0].ConnectBegan.Packet)
 		}
@@ -56,7 +56,7 @@ const (
 // connectProblem names the first way in which a session's CONNECT breaks the
 // standard; "" when it does not.
 func connectProblem(s *decode.Session) string {
-	if s.ConnectWant > 0 {
+	if s.Rare().ConnectWant > 0 {
 		// Bytes that the capture lost are not missing from the CONNECT, nor are
 		// those that the broker did not wait for.
 		if s.ClientGap || s.ClosedBy != decode.Client {
@@ -71,7 +71,7 @@ func connectProblem(s *decode.Session) string {
 		return p.ID
 	}
 	// After a refusal the broker no longer listens [MQTT-3.1.4-5].
-	if s.SecondConnect.Seen() && s.Outcome != decode.Rejected && (!s.Closed.Seen() || s.SecondConnect.Packet < s.Closed.Packet) {
+	if s.Rare().SecondConnect.Seen() && s.Outcome != decode.Rejected && (!s.Closed.Seen() || s.Rare().SecondConnect.Packet < s.Closed.Packet) {
 		return problemSecond
 	}
 	return ""

@@ -115,7 +115,7 @@ func takeoversIn(sessions []*decode.Session, window time.Duration, same func(old
 // ended for another reason, however soon the client came back.
 func provoked(old, new *decode.Session) bool {
 	heard := cmp.Or(new.SynAck, new.Opened)
-	if captureOf(old) == captureOf(new) {
+	if *old.Origin == *new.Origin {
 		return old.BrokerClosed.Packet > heard.Packet
 	}
 	return old.BrokerClosed.Nano >= heard.Nano
@@ -143,7 +143,7 @@ func takeoversByUser(b *broker, told map[*decode.Session]bool) [][]takeover {
 			continue
 		}
 		group := takeoversIn(byUser[user], userTakeover, func(old, new *decode.Session) bool {
-			return !told[old] && old.Connect.ClientID != new.Connect.ClientID && !overdue(old) && !old.SecondConnect.Seen()
+			return !told[old] && old.Connect.ClientID != new.Connect.ClientID && !overdue(old) && !old.Rare().SecondConnect.Seen()
 		})
 		if len(group) > 0 {
 			groups = append(groups, group)
@@ -220,7 +220,7 @@ func takeoverFinding(b *broker, group []takeover) Finding {
 		}
 	}
 	slices.SortStableFunc(sessions, func(x, y *decode.Session) int {
-		return cmp.Or(cmp.Compare(x.Opened.Nano, y.Opened.Nano), cmp.Compare(x.Capture, y.Capture), strings.Compare(x.ID, y.ID))
+		return cmp.Or(cmp.Compare(x.Opened.Nano, y.Opened.Nano), cmp.Compare(x.Origin.Capture, y.Origin.Capture), strings.Compare(x.ID(), y.ID()))
 	})
 	sessions = slices.Compact(sessions)
 

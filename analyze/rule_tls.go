@@ -44,7 +44,7 @@ func plainToTLSPort(b *broker) []Finding {
 // plainToTLS reports a CONNECT in clear to a TLS port: one where TLS was
 // answered, or 8883 unless MQTT in clear was answered there.
 func (b *broker) plainToTLS(s *decode.Session) bool {
-	if s.First != decode.FirstMQTT || s.Connack != nil || s.Transport != "tcp" || !s.BrokerClosed.Seen() {
+	if s.First != decode.FirstMQTT || s.Connack != nil || s.Transport != decode.TCP || !s.BrokerClosed.Seen() {
 		return false
 	}
 	return s.BrokerFirst == decode.FirstTLS ||
@@ -95,7 +95,7 @@ func measureTLS(f *Facts, ss []*decode.Session) {
 		}
 		same(&f.TLSVersion, ss, known(func(t *decode.TLS) string { return t.Version }))
 		same(&f.TLSAlert, ss, known(func(t *decode.TLS) string { return t.Alert }))
-		same(&f.TLSAlertBy, ss, known(func(t *decode.TLS) string { return string(t.AlertBy) }))
+		same(&f.TLSAlertBy, ss, known(func(t *decode.TLS) string { return t.AlertBy.String() }))
 	} else {
 		f.Encrypted.Set(false)
 	}

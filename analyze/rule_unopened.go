@@ -9,18 +9,18 @@ import (
 // connectionRefused finds SYNs answered by RST: nothing listens there, or a
 // firewall says so.
 func connectionRefused(b *broker) []Finding {
-	f := one(ConnectionRefused, Error, b, b.where(func(s *decode.Session) bool { return s.Refusal.Seen() }),
-		func(s *decode.Session) []int { return []int{s.Syn.Packet, s.Refusal.Packet} })
-	return withSyns(f, b, func(s *decode.Session) bool { return s.Refusal.Seen() })
+	f := one(ConnectionRefused, Error, b, b.where(func(s *decode.Session) bool { return s.Rare().Refusal.Seen() }),
+		func(s *decode.Session) []int { return []int{s.Syn.Packet, s.Rare().Refusal.Packet} })
+	return withSyns(f, b, func(s *decode.Session) bool { return s.Rare().Refusal.Seen() })
 }
 
 // connectionTimeout finds SYNs that nothing answered.
 func connectionTimeout(b *broker) []Finding {
 	silent := func(s *decode.Session) bool {
-		return s.Outcome == decode.Refused && !s.Refusal.Seen()
+		return s.Outcome == decode.Refused && !s.Rare().Refusal.Seen()
 	}
 	f := one(ConnectionTimeout, Error, b, b.where(silent),
-		func(s *decode.Session) []int { return append([]int{s.Syn.Packet}, s.SynRetries...) })
+		func(s *decode.Session) []int { return append([]int{s.Syn.Packet}, s.Rare().SynRetries...) })
 	return withSyns(f, b, silent)
 }
 
@@ -28,7 +28,7 @@ func withSyns(found []Finding, b *broker, ask func(*decode.Session) bool) []Find
 	for i := range found {
 		syns := 0
 		for _, s := range b.where(ask) {
-			syns += s.SynCount
+			syns += int(s.SynCount)
 		}
 		found[i].Facts.SynAttempts.Set(syns)
 	}

@@ -103,7 +103,7 @@ func TestRules(t *testing.T) {
 		}, nil},
 		{"a WebSocket upgrade without the subprotocol", func(st *story) {
 			s := st.secure(0, "")
-			s.TLS, s.Transport, s.First, s.BrokerFirst = nil, "ws", decode.FirstHTTP, decode.FirstHTTP
+			s.TLS, s.Transport, s.First, s.BrokerFirst = nil, decode.WS, decode.FirstHTTP, decode.FirstHTTP
 			s.HTTP = &decode.HTTP{Method: "GET", Path: "/mqtt", Upgrade: true, Subprotocol: true, Status: 400}
 		}, []string{"error ws-upgrade-failed"}},
 		{"an ID is used again after the client closed", func(st *story) {
@@ -246,13 +246,13 @@ func TestRules(t *testing.T) {
 		}, []string{"error identifier-rejected", "error bad-credentials", "error not-authorized", "error server-unavailable", "error connack-other", "error connack-other"}},
 		{"two CONNECTs on one connection", func(st *story) {
 			s := st.accepted(0, "10.0.0.2", "a")
-			s.SecondConnect = st.at(1)
+			s.MakeRare().SecondConnect = st.at(1)
 			st.close(s, 1.001, decode.Broker)
 		}, []string{"error malformed-connect"}},
 		{"a second CONNECT after the refusal", func(st *story) {
 			s := st.connect(0, "10.0.0.2", "a")
 			st.answer(s, 0.002, 5)
-			s.SecondConnect = st.at(1)
+			s.MakeRare().SecondConnect = st.at(1)
 		}, []string{"error not-authorized"}},
 	}
 	for _, test := range tests {
@@ -346,7 +346,7 @@ func TestBrokerEndpoints(t *testing.T) {
 		s := st.connect(0, "10.0.0.2", "")
 		s.Connect, s.MQTT, s.ConnectAt, s.ConnectBegan = nil, false, decode.Event{}, decode.Event{}
 		s.Broker = addr(port)
-		s.Refusal = st.at(0.001)
+		s.MakeRare().Refusal = st.at(0.001)
 		s.SynAck = decode.Event{}
 		s.Outcome = decode.Refused
 		return s
@@ -394,7 +394,7 @@ func TestNothingIsDroppedSilently(t *testing.T) {
 		s := st.connect(0, "10.0.0.2", "")
 		s.Connect, s.MQTT, s.SynAck, s.ConnectAt, s.ConnectBegan = nil, false, decode.Event{}, decode.Event{}, decode.Event{}
 		s.Broker = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 1883)
-		s.Refusal, s.Outcome = st.at(0.001), decode.Refused
+		s.MakeRare().Refusal, s.Outcome = st.at(0.001), decode.Refused
 	}
 	a := New(Options{})
 	for _, s := range st.sessions {

@@ -22,12 +22,14 @@ func (st *story) at(seconds float64) decode.Event {
 	return decode.EventAt(st.packet, begin.Add(time.Duration(seconds*1e9)))
 }
 
+var story1 = &decode.Origin{Capture: "story", Index: 1}
+
 // connect tells of a client that opens a connection and sends a CONNECT.
 func (st *story) connect(at float64, client, id string) *decode.Session {
 	s := &decode.Session{
-		ID: fmt.Sprintf("c1.%d", len(st.sessions)+1), Capture: "story", Stream: len(st.sessions),
+		Origin: story1, Number: uint32(len(st.sessions) + 1), Stream: uint32(len(st.sessions)),
 		Client: netip.AddrPortFrom(netip.MustParseAddr(client), uint16(40000+len(st.sessions))),
-		Broker: netip.MustParseAddrPort("10.0.0.1:1883"), Transport: "tcp", MQTT: true,
+		Broker: netip.MustParseAddrPort("10.0.0.1:1883"), MQTT: true,
 		First: decode.FirstMQTT, FirstPacket: mqtt.TypeConnect, Outcome: decode.Unknown, SynCount: 1,
 	}
 	s.Syn = st.at(at)
@@ -65,7 +67,7 @@ func (st *story) accepted(at float64, client, id string) *decode.Session {
 func (st *story) secure(at float64, sni string) *decode.Session {
 	s := st.connect(at, "10.0.0.2", "")
 	s.Connect, s.MQTT, s.ConnectAt, s.ConnectBegan, s.FirstPacket = nil, false, decode.Event{}, decode.Event{}, 0
-	s.Transport, s.First, s.BrokerFirst = "tls", decode.FirstTLS, decode.FirstTLS
+	s.Transport, s.First, s.BrokerFirst = decode.TLSTransport, decode.FirstTLS, decode.FirstTLS
 	s.Broker = addr(8883)
 	s.TLS = &decode.TLS{Version: "1.2", SNI: sni}
 	return s

@@ -35,11 +35,12 @@ type Stats struct {
 
 // Decoder turns the packets of one capture into sessions.
 type Decoder struct {
-	opts  Options
-	emit  func(*Session)
-	link  *link.Decoder
-	seg   link.Segment
-	table *tcp.Table
+	opts   Options
+	origin *Origin
+	emit   func(*Session)
+	link   *link.Decoder
+	seg    link.Segment
+	table  *tcp.Table
 
 	packets, segments int
 	undecoded         [link.Reasons]int
@@ -55,7 +56,7 @@ const maxNames = 16384
 // New returns a decoder for one capture. It calls emit once for every TCP
 // connection, when that has ended or at Close; the session is emit's to keep.
 func New(opts Options, emit func(*Session)) *Decoder {
-	d := &Decoder{opts: opts, emit: emit, link: link.NewDecoder(), names: map[netip.Addr]string{}}
+	d := &Decoder{opts: opts, origin: &Origin{opts.Capture, opts.Index}, emit: emit, link: link.NewDecoder(), names: map[netip.Addr]string{}}
 	d.table = tcp.NewTable(tcp.Options{Open: d.open})
 	return d
 }

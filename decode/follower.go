@@ -15,9 +15,9 @@ type follower struct {
 	s    Session
 	dirs [2]direction
 
-	// client is the side that is the client, once roles is "syn" or "mqtt".
+	// client is the side that is the client, once roles is from the SYN or from MQTT.
 	client tcp.Side
-	roles  string
+	roles  Roles
 	// secure and web follow a TLS handshake and an HTTP request; nil without.
 	secure *secure
 	web    *web
@@ -150,17 +150,17 @@ func (f *follower) frame(c *tcp.Conn, from tcp.Side, fr mqtt.Frame, at Event, en
 	s := &f.s
 	s.MQTT = true
 	f.learnRoles(c, from, fr.Type)
-	if s.FirstPacket == 0 && f.roles != "" && from == f.client {
+	if s.FirstPacket == 0 && f.roles != RolesUnknown && from == f.client {
 		s.FirstPacket = fr.Type
 	}
 	switch fr.Type {
 	case mqtt.TypeConnect:
-		if f.roles == "syn" && from != f.client {
+		if f.roles == RolesFromSYN && from != f.client {
 			return // not from this side
 		}
 		if s.Connect != nil {
 			f.note(NoteSecondConnect)
-			s.SecondConnect = at
+			s.MakeRare().SecondConnect = at
 			return
 		}
 		connect, err := mqtt.ParseConnect(fr)
@@ -173,7 +173,7 @@ func (f *follower) frame(c *tcp.Conn, from tcp.Side, fr mqtt.Frame, at Event, en
 			f.note(NoteBrokenLength)
 		}
 	case mqtt.TypeConnack:
-		if f.roles != "" && from == f.client {
+		if f.roles != RolesUnknown && from == f.client {
 			return // not from this side
 		}
 		if s.Connack != nil {
@@ -202,7 +202,7 @@ func (f *follower) frame(c *tcp.Conn, from tcp.Side, fr mqtt.Frame, at Event, en
 		if err != nil {
 			return
 		}
-		s.Auth = auth
+		s.AuthPending = auth.Code == authContinue
 	}
 }
 
@@ -210,16 +210,16 @@ func (f *follower) frame(c *tcp.Conn, from tcp.Side, fr mqtt.Frame, at Event, en
 // one side sends.
 func (f *follower) learnRoles(c *tcp.Conn, from tcp.Side, t mqtt.Type) {
 	if c.HasSYN || c.HasSYNACK {
-		f.client, f.roles = 0, "syn"
+		f.client, f.roles = 0, RolesFromSYN
 	}
-	if f.roles != "" {
+	if f.roles != RolesUnknown {
 		return
 	}
 	switch t {
 	case mqtt.TypeConnect, mqtt.TypeSubscribe, mqtt.TypeUnsubscribe, mqtt.TypePingreq:
-		f.client, f.roles = from, "mqtt"
+		f.client, f.roles = from, RolesFromMQTT
 	case mqtt.TypeConnack, mqtt.TypeSuback, mqtt.TypeUnsuback, mqtt.TypePingresp:
-		f.client, f.roles = 1-from, "mqtt"
+		f.client, f.roles = 1-from, RolesFromMQTT
 	}
 }
 
@@ -265,8 +265,8 @@ func (f *follower) skip(c *tcp.Conn, from tcp.Side, n int64, at Event) {
 	}
 }
 
-func (f *follower) note(n Note) {
-	if !f.s.Has(n) {
-		f.s.Notes = append(f.s.Notes, n)
-	}
-}
+// authContinue is the reason code of an AUTH that asks for another (MQTT 5,
+// section 3.15.2.1).
+const authContinue = 0x18
+
+func (f *follower) note(n Note) { f.s.Notes.Add(n) }

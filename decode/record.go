@@ -10,13 +10,13 @@ import (
 // Record is the session record: what crosses a file or machine boundary, one
 // JSON object a session. Facts that the capture does not show are left out.
 type Record struct {
-	ID         string `json:"id"`
-	Capture    string `json:"capture"`
-	Stream     int    `json:"stream"`
-	Client     string `json:"client"`
-	Broker     string `json:"broker"`
-	BrokerName string `json:"broker_name,omitempty"`
-	Transport  string `json:"transport"`
+	ID         string    `json:"id"`
+	Capture    string    `json:"capture"`
+	Stream     int       `json:"stream"`
+	Client     string    `json:"client"`
+	Broker     string    `json:"broker"`
+	BrokerName string    `json:"broker_name,omitempty"`
+	Transport  Transport `json:"transport"`
 
 	MQTTVersion      string  `json:"mqtt_version,omitempty"`
 	ClientID         *string `json:"client_id,omitempty"`
@@ -107,7 +107,7 @@ func (t *Stamp) UnmarshalText(b []byte) error {
 // Record returns the session's record.
 func (s *Session) Record() Record {
 	r := Record{
-		ID: s.ID, Capture: s.Capture, Stream: s.Stream,
+		ID: s.ID(), Capture: s.Origin.Capture, Stream: int(s.Stream),
 		Client: s.Client.String(), Broker: s.Broker.String(), BrokerName: s.BrokerName,
 		Transport: s.Transport,
 		Outcome:   s.Outcome,
@@ -115,7 +115,7 @@ func (s *Session) Record() Record {
 		Connack: Stamp(s.ConnackAt.Time()), Closed: Stamp(s.Closed.Time()),
 		ClosedBy: s.ClosedBy, Close: s.Close,
 		Packets: RecordPackets{Syn: s.Syn.Packet, Connect: s.ConnectAt.Packet, Connack: s.ConnackAt.Packet, Close: s.Closed.Packet},
-		Notes:   append([]Note{}, s.Notes...),
+		Notes:   s.Notes.List(),
 	}
 	version := s.Version()
 	r.MQTTVersion = version.String()

@@ -105,7 +105,7 @@ func TestTLSFromOutside(t *testing.T) {
 			if s.TLS.Alert != "" || !s.TLS.FirstData.Seen() || s.TLS.AnswerRecords == 0 || !s.TLS.Finished {
 				t.Errorf("TLS %+v, want an answer and no alert", s.TLS)
 			}
-			if s.Outcome != decode.Unknown || s.Transport != "tls" || s.BrokerName != "mqtt.example.com" {
+			if s.Outcome != decode.Unknown || s.Transport != decode.TLSTransport || s.BrokerName != "mqtt.example.com" {
 				t.Errorf("%s over %s with %q", s.Outcome, s.Transport, s.BrokerName)
 			}
 		})
@@ -141,7 +141,7 @@ func TestWebSocketUpgrade(t *testing.T) {
 	s := opened().send(fromClient, psh|ack, []byte(request[:10])).send(fromClient, psh|ack, []byte(request[10:])).
 		send(fromBroker, psh|ack, []byte(response)).one(t)
 	want := decode.HTTP{Method: "GET", Path: "/mqtt", Upgrade: true, Subprotocol: true, Status: 101, Accepted: true}
-	if s.HTTP == nil || *s.HTTP != want || s.Transport != "ws" {
+	if s.HTTP == nil || *s.HTTP != want || s.Transport != decode.WS {
 		t.Errorf("%+v over %s, want %+v", s.HTTP, s.Transport, want)
 	}
 }

@@ -4,87 +4,10 @@ package decode
 
 import (
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/mqttriage/mqttriage/decode/mqtt"
-)
-
-// Outcome says how a session's handshake ended.
-type Outcome string
-
-// The outcomes. Anything that the capture does not show is Unknown.
-const (
-	Accepted   Outcome = "accepted"   // CONNACK with code 0
-	Rejected   Outcome = "rejected"   // CONNACK with another code
-	Unanswered Outcome = "unanswered" // CONNECT, but no CONNACK
-	Refused    Outcome = "refused"    // TCP never opened
-	TLSFailed  Outcome = "tls-failed" // the TLS handshake did not succeed
-	NotMQTT    Outcome = "not-mqtt"   // something else is spoken on the connection
-	Unknown    Outcome = "unknown"    // the capture does not show it
-)
-
-// Side is one end of a connection.
-type Side string
-
-// The sides; Nobody means still open, or not seen.
-const (
-	Nobody Side = ""
-	Client Side = "client"
-	Broker Side = "broker"
-)
-
-// Close says by what a connection or session ended.
-type Close string
-
-// The ways to end, and NoClose where none was seen.
-const (
-	NoClose         Close = ""
-	CloseDisconnect Close = "disconnect" // an MQTT DISCONNECT came first
-	CloseFIN        Close = "fin"
-	CloseRST        Close = "rst"
-)
-
-// Note is a short kebab-case remark on how a session was seen.
-type Note string
-
-// The notes of a session record.
-const (
-	// NoteMidStream: the capture begins after the connection was opened.
-	NoteMidStream Note = "mid-stream"
-	// NoteGap: bytes are missing from a direction that was followed.
-	NoteGap Note = "gap"
-	// NoteCutPackets: a snap length cut bytes that were needed.
-	NoteCutPackets Note = "cut-packets"
-	// NoteRetransmitted: handshake bytes or SYNs were sent more than once.
-	NoteRetransmitted Note = "retransmitted"
-	// NoteBrokenLength: a CONNECT longer than 127 bytes with a one-byte
-	// Remaining Length, as some old embedded clients send it.
-	NoteBrokenLength Note = "broken-length"
-	// NoteProxyProtocol: a PROXY protocol header preceded the CONNECT.
-	NoteProxyProtocol Note = "proxy-protocol"
-	// NoteOneSided: only one direction of the connection is in the capture.
-	NoteOneSided Note = "one-sided"
-	// NoteLateConnack: the CONNACK came after the client had closed.
-	NoteLateConnack Note = "late-connack"
-	// NoteSecondConnect: a second CONNECT on one connection [MQTT-3.1.0-2].
-	NoteSecondConnect Note = "second-connect"
-	// NoteDesync: the MQTT packet boundaries were lost.
-	NoteDesync Note = "desync"
-	// NoteDuplicate: the same conversation was captured more than once.
-	NoteDuplicate Note = "captured-twice"
-)
-
-// First is what a connection's client, or if it sent nothing its broker, sent
-// first, as recognised from content.
-type First string
-
-// The kinds of first bytes.
-const (
-	FirstNothing First = ""
-	FirstMQTT    First = "mqtt"
-	FirstTLS     First = "tls"
-	FirstHTTP    First = "http"
-	FirstOther   First = "other"
 )
 
 // Event is a moment in a session: the packet that shows it and its time.
@@ -125,52 +48,39 @@ func (e Event) Before(o Event) bool {
 // Sub is the time from o to e; both must be seen.
 func (e Event) Sub(o Event) time.Duration { return time.Duration(e.Nano - o.Nano) }
 
+// Origin is a capture as the place that sessions come from.
+type Origin struct {
+	// Capture is its name, Index its number in the run, from 1.
+	Capture string
+	Index   int
+}
+
 // Session is one connection's MQTT handshake story. The decoder emits one for
 // every TCP connection; MQTT says whether it spoke MQTT. Nothing in it is a
 // secret: no password, user name or will payload gets this far.
+//
+// There may be hundreds of thousands, so it is laid out to be small, and what
+// few of them have is in Rare.
 type Session struct {
-	// ID is unique within a run: "c1.17" is connection 17 of capture 1.
-	ID string
-	// Capture is the name of the capture; Stream is Wireshark's tcp.stream
-	// number in it. StreamUnsure says that its versions disagree on it.
-	Capture      string
-	Stream       int
-	StreamUnsure bool
-
-	Client, Broker netip.AddrPort
-	// BrokerName is the broker's host name where the capture tells it.
-	BrokerName string
-	// RolesFrom says what decided which side is the broker: "syn", "mqtt" or
-	// "port".
-	RolesFrom string
-	// Transport is "tcp", "tls", "ws" or "wss".
-	Transport string
-	// MQTT reports that MQTT packets were recognised in either direction.
-	MQTT bool
-	// First is what the client sent first; BrokerFirst what the broker did.
-	First, BrokerFirst First
-
-	// FirstPacket is the type of the client's first whole MQTT packet; a
-	// client must begin with CONNECT [MQTT-3.1.0-1].
-	FirstPacket mqtt.Type
+	Origin *Origin
 
 	// Connect and Connack are the first of each on the connection; nil where
 	// not seen. A CONNECT whose end is not seen is Incomplete, and ConnectAt is
-	// not seen. Disconnect is the first of either side's.
+	// not seen. Disconnect is the first of either side's. Sessions share them:
+	// they must not be changed.
 	Connect    *mqtt.Connect
 	Connack    *mqtt.Connack
 	Disconnect *mqtt.Disconnect
-	// DisconnectBy is who sent Disconnect.
-	DisconnectBy Side
-	// Auth is the last AUTH packet (MQTT 5 enhanced authentication).
-	Auth *mqtt.Auth
 
 	// TLS is what a TLS handshake shows; nil without one. HTTP is what an HTTP
 	// request shows; nil without one.
 	TLS  *TLS
 	HTTP *HTTP
+	rare *Rare
 
-	Outcome Outcome
+	Client, Broker netip.AddrPort
+	// BrokerName is the broker's host name where the capture tells it.
+	BrokerName string
 
 	// Opened is the first packet of the connection that the capture shows,
 	// Syn and SynAck are the TCP handshake's. ConnectAt is the packet that
@@ -180,46 +90,95 @@ type Session struct {
 	// both may be seen. Last is the connection's last packet.
 	Opened, Syn, SynAck, ConnectAt, ConnackAt              Event
 	DisconnectAt, Closed, BrokerClosed, ClientClosed, Last Event
-	// SecondConnect is a second CONNECT on the connection [MQTT-3.1.0-2].
-	SecondConnect Event
 	// ConnectBegan is the packet with the CONNECT's first byte. It differs
 	// from ConnectAt when the CONNECT spans packets, and is alone set when
 	// the CONNECT is never complete.
 	ConnectBegan Event
-	// ConnectHave and ConnectWant are, for such a CONNECT, how many bytes of
-	// how many were seen.
-	ConnectHave, ConnectWant int
 	// LastFromClient and LastFromBroker are the last packets that carried
 	// bytes from each, before Closed.
 	LastFromClient, LastFromBroker Event
 	// FirstFromClient is the first packet with bytes from the client.
 	FirstFromClient Event
-	// Refusal is the RST that answered a SYN.
-	Refusal Event
+	// CaptureEnd is the latest packet of the capture when the session was
+	// emitted, so that a rule knows how long silence lasted.
+	CaptureEnd Event
 
-	ClosedBy Side
-	Close    Close
-
-	// SynCount counts the SYN packets, SynRetries their packet numbers after
-	// the first (at most 8 kept).
-	SynCount   int
-	SynRetries []int
-	// ConnectAcked reports that the broker's TCP acknowledged the CONNECT.
-	ConnectAcked bool
-	// ClientBytes and BrokerBytes count the stream bytes seen.
-	ClientBytes, BrokerBytes int64
+	// Number is the connection's number in the capture, from 1. Stream is
+	// Wireshark's tcp.stream number in it; StreamUnsure says that Wireshark's
+	// versions disagree on it.
+	Number, Stream uint32
+	// SynCount counts the SYN packets.
+	SynCount uint32
 	// ClientISN and BrokerISN are the initial sequence numbers, valid when
 	// HasISN: the same pair again is the same conversation seen again.
 	ClientISN, BrokerISN uint32
 	HasISN               bool
-	// CaptureEnd is the latest packet of the capture when the session was
-	// emitted, so that a rule knows how long silence lasted.
-	CaptureEnd Event
+	StreamUnsure         bool
+
+	// MQTT reports that MQTT packets were recognised in either direction.
+	MQTT      bool
+	Outcome   Outcome
+	Transport Transport
+	RolesFrom Roles
+	// First is what the client sent first; BrokerFirst what the broker did.
+	First, BrokerFirst First
+	// FirstPacket is the type of the client's first whole MQTT packet; a
+	// client must begin with CONNECT [MQTT-3.1.0-1].
+	FirstPacket mqtt.Type
+	// DisconnectBy is who sent Disconnect.
+	DisconnectBy Side
+	ClosedBy     Side
+	Close        Close
+	// ConnectAcked reports that the broker's TCP acknowledged the CONNECT.
+	ConnectAcked bool
+	// AuthPending reports that the last AUTH packet asks for another (MQTT 5,
+	// section 3.15).
+	AuthPending bool
 	// ClientGap and BrokerGap report bytes missing from a direction before
 	// the handshake was over: silence on it then proves nothing.
 	ClientGap, BrokerGap bool
 
-	Notes []Note
+	Notes Notes
+}
+
+// Rare is what few sessions have.
+type Rare struct {
+	// Refusal is the RST that answered a SYN.
+	Refusal Event
+	// SecondConnect is a second CONNECT on the connection [MQTT-3.1.0-2].
+	SecondConnect Event
+	// ConnectHave and ConnectWant are, for a CONNECT that is never complete,
+	// how many bytes of how many were seen.
+	ConnectHave, ConnectWant int
+	// SynRetries are the packet numbers of the SYNs after the first, at most
+	// 8.
+	SynRetries []int
+}
+
+// Rare returns what few sessions have, the zero value for most.
+func (s *Session) Rare() Rare {
+	if s.rare == nil {
+		return Rare{}
+	}
+	return *s.rare
+}
+
+// MakeRare returns the session's Rare to be filled.
+func (s *Session) MakeRare() *Rare {
+	if s.rare == nil {
+		s.rare = new(Rare)
+	}
+	return s.rare
+}
+
+// ID is unique within a run: "c1.17" is connection 17 of capture 1.
+func (s *Session) ID() string {
+	b := make([]byte, 0, 24)
+	b = append(b, 'c')
+	b = strconv.AppendInt(b, int64(s.Origin.Index), 10)
+	b = append(b, '.')
+	b = strconv.AppendUint(b, uint64(s.Number), 10)
+	return string(b)
 }
 
 // TLS is what is visible of a TLS connection (RFC 5246, RFC 8446).
@@ -261,11 +220,4 @@ type HTTP struct {
 }
 
 // Has reports whether the session carries a note.
-func (s *Session) Has(n Note) bool {
-	for _, have := range s.Notes {
-		if have == n {
-			return true
-		}
-	}
-	return false
-}
+func (s *Session) Has(n Note) bool { return s.Notes.Has(n) }

@@ -1,7 +1,6 @@
 package decode
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/mqttriage/mqttriage/decode/mqtt"
@@ -15,8 +14,8 @@ func (f *follower) End(c *tcp.Conn) {
 	client, broker := f.client, 1-f.client
 
 	s.First, s.BrokerFirst = f.first(client), f.first(broker)
-	s.ID = "c" + strconv.Itoa(f.d.opts.Index) + "." + strconv.Itoa(c.Number)
-	s.Capture, s.Stream, s.StreamUnsure = f.d.opts.Capture, c.Stream, c.StreamUnsure
+	s.Origin, s.Number = f.d.origin, uint32(c.Number)
+	s.Stream, s.StreamUnsure = uint32(c.Stream), c.StreamUnsure
 	f.settleTLS()
 	f.settleHTTP()
 	s.Client, s.Broker, s.RolesFrom = c.Endpoints[client], c.Endpoints[broker], f.roles
@@ -29,10 +28,15 @@ func (f *follower) End(c *tcp.Conn) {
 	s.CaptureEnd = f.d.end
 
 	s.Opened, s.Syn, s.SynAck, s.Last = event(c.First), event(c.Syn), event(c.SynAck), event(c.Last)
-	s.Refusal = event(c.Refused)
-	s.SynCount, s.SynRetries = c.SynCount, c.SynRetries
+	refusal := event(c.Refused)
+	if refusal.Seen() {
+		s.MakeRare().Refusal = refusal
+	}
+	s.SynCount = uint32(c.SynCount)
+	if len(c.SynRetries) > 0 {
+		s.MakeRare().SynRetries = c.SynRetries
+	}
 	cs, bs := &c.Sides[client], &c.Sides[broker]
-	s.ClientBytes, s.BrokerBytes = cs.Bytes, bs.Bytes
 	s.HasISN = cs.HasISN && bs.HasISN
 	s.ClientISN, s.BrokerISN = cs.ISN, bs.ISN
 	s.LastFromClient, s.LastFromBroker = f.dirs[client].last, f.dirs[broker].last
@@ -43,9 +47,7 @@ func (f *follower) End(c *tcp.Conn) {
 
 	s.ClientClosed = earliest(event(cs.FIN), event(cs.RST), f.disconnectBy(Client))
 	s.BrokerClosed = earliest(event(bs.FIN), event(bs.RST), f.disconnectBy(Broker))
-	if s.Refusal.Seen() {
-		s.BrokerClosed = earliest(s.BrokerClosed, s.Refusal)
-	}
+	s.BrokerClosed = earliest(s.BrokerClosed, refusal)
 	f.settleClose(cs, bs)
 	f.settleOutcome(c)
 	f.settleNotes(c, cs, bs)
@@ -65,7 +67,8 @@ func (f *follower) settlePartial(client tcp.Side) {
 		return
 	}
 	s.MQTT = true
-	s.ConnectBegan, s.ConnectHave, s.ConnectWant = dir.began, have, want
+	s.ConnectBegan = dir.began
+	s.MakeRare().ConnectHave, s.MakeRare().ConnectWant = have, want
 	if frame, ok := dir.framer.Partial(); ok {
 		if connect, err := mqtt.ParseConnect(frame); err == nil {
 			s.Connect = connect
@@ -75,7 +78,7 @@ func (f *follower) settlePartial(client tcp.Side) {
 
 func (f *follower) settleTLS() {
 	s := &f.s
-	s.Transport = "tcp"
+	s.Transport = TCP
 	if f.secure == nil || s.First != FirstTLS {
 		return
 	}
@@ -84,7 +87,7 @@ func (f *follower) settleTLS() {
 		f.note(NoteDesync)
 	}
 	if s.BrokerFirst == FirstTLS {
-		s.Transport = "tls"
+		s.Transport = TLSTransport
 	}
 }
 
@@ -95,7 +98,7 @@ func (f *follower) settleHTTP() {
 	}
 	s.HTTP = &f.web.out
 	if s.HTTP.Upgrade {
-		s.Transport = "ws"
+		s.Transport = WS
 	}
 }
 
@@ -123,16 +126,16 @@ func earliest(events ...Event) (first Event) {
 func (f *follower) settleRoles(c *tcp.Conn) {
 	switch a, b := c.Endpoints[0].Port(), c.Endpoints[1].Port(); {
 	case c.HasSYN || c.HasSYNACK:
-		f.client, f.roles = 0, "syn"
-	case f.roles != "":
+		f.client, f.roles = 0, RolesFromSYN
+	case f.roles != RolesUnknown:
 	case IsBrokerPort(a, f.d.opts.Ports) != IsBrokerPort(b, f.d.opts.Ports):
-		f.roles, f.client = "port", 0
+		f.roles, f.client = RolesFromPort, 0
 		if IsBrokerPort(a, f.d.opts.Ports) {
 			f.client = 1
 		}
 	default:
 		// Servers listen on low ports; ephemeral ones are high.
-		f.roles, f.client = "port", 0
+		f.roles, f.client = RolesFromPort, 0
 		if a < b {
 			f.client = 1
 		}
@@ -193,9 +196,9 @@ func (f *follower) settleOutcome(c *tcp.Conn) {
 		s.Outcome = Accepted
 	case s.Connack != nil:
 		s.Outcome = Rejected
-	case s.Refusal.Seen():
+	case c.Refused.Seen():
 		s.Outcome = Refused
-	case c.HasSYN && !brokerSeen && s.ClientBytes == 0:
+	case c.HasSYN && !brokerSeen && c.Sides[f.client].Bytes == 0:
 		s.Outcome = Unknown
 		if s.SynCount > 1 || s.CaptureEnd.Sub(s.Syn) >= patience {
 			s.Outcome = Refused
@@ -211,7 +214,7 @@ func (f *follower) settleOutcome(c *tcp.Conn) {
 		s.Outcome = TLSFailed
 	case s.First == FirstTLS:
 		s.Outcome = Unknown
-	case s.MQTT || f.roles != "syn":
+	case s.MQTT || f.roles != RolesFromSYN:
 		s.Outcome = Unknown
 	case s.First == FirstHTTP || s.First == FirstOther && !s.ClientGap:
 		s.Outcome = NotMQTT
@@ -229,7 +232,7 @@ func (f *follower) settleNotes(c *tcp.Conn, cs, bs *tcp.Stream) {
 		f.note(NoteRetransmitted)
 	}
 	// A lone SYN is unanswered, not one-sided.
-	if (cs.Packets == 0 || bs.Packets == 0) && (s.ClientBytes > 0 || s.BrokerBytes > 0) {
+	if (cs.Packets == 0 || bs.Packets == 0) && (cs.Bytes > 0 || bs.Bytes > 0) {
 		f.note(NoteOneSided)
 	}
 	if s.Connack != nil && s.ClientClosed.Seen() && s.ClientClosed.Packet < s.ConnackAt.Packet {

@@ -50,7 +50,7 @@ func Build(in Input) *Document {
 		if encrypted(s) {
 			doc.Totals.Encrypted++
 		}
-		for _, n := range s.Notes {
+		for _, n := range s.Notes.List() {
 			doc.Notes[n]++
 		}
 	}
@@ -140,7 +140,7 @@ func findingOf(f *analyze.Finding, base *kb.Base, lang kb.Lang) (Finding, string
 	for _, e := range f.Evidence {
 		s := e.Session
 		out.Evidence = append(out.Evidence, Evidence{
-			Session: s.ID, Capture: s.Capture, Stream: s.Stream,
+			Session: s.ID(), Capture: s.Origin.Capture, Stream: int(s.Stream),
 			Packets: append([]int{}, e.Packets...),
 			Filter:  filterOf(s, e.Packets),
 		})

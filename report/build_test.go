@@ -20,7 +20,7 @@ func rejected() *decode.Session {
 		return decode.EventAt(packet, at.Add(time.Duration(packet)*time.Millisecond))
 	}
 	return &decode.Session{
-		ID: "c1.4", Capture: "a.pcap", Stream: 3, Transport: "tcp", MQTT: true, First: decode.FirstMQTT,
+		Origin: &decode.Origin{Capture: "a.pcap", Index: 1}, Number: 4, Stream: 3, MQTT: true, First: decode.FirstMQTT,
 		Client:  netip.MustParseAddrPort("10.0.0.5:51234"),
 		Broker:  netip.MustParseAddrPort("10.0.0.1:1883"),
 		Connect: &mqtt.Connect{Name: "MQTT", Level: 4, Version: mqtt.V311, KeepAlive: 60, Length: 14},

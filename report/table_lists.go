@@ -53,7 +53,7 @@ func (t *table) sessions() {
 		if s.ClientID != nil {
 			id = `"` + *s.ClientID + `"`
 		}
-		outcome := string(s.Outcome)
+		outcome := s.Outcome.String()
 		if m, ok := outcomeMessages[s.Outcome]; ok {
 			outcome = t.say(m, nil)
 		}
