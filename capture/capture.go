@@ -28,8 +28,24 @@ type Packet struct {
 	Data []byte
 }
 
-// Source gives the packets of one capture in file order.
+// Batch is a run of packets of one capture that are valid together, so that
+// one goroutine can read while another decodes. Its zero value is ready to be
+// filled; used again, it costs no allocation.
+type Batch struct {
+	// Packets are in file order.
+	Packets []Packet
+	// Memory is what their Data lies in. It is the source's: a batch must not
+	// be copied, nor given to two sources.
+	Memory []byte
+}
+
+// Source gives the packets of one capture in file order, one by one or in
+// batches.
 type Source interface {
+	// Read fills b with the next packets, at least one: those that are at
+	// hand, for a pipe may be slow. They are valid until b is read into again.
+	// It fails as Next does, b is then empty.
+	Read(b *Batch) error
 	// Next returns the next packet. It returns io.EOF after the last one, a
 	// *TruncatedError where a capture was cut short, a *DamagedError where
 	// the rest cannot be read; both end the capture like io.EOF.
@@ -64,7 +80,7 @@ type Info struct {
 	Cut int
 	// Problems are sentences for the report, such as "cut short in packet 121".
 	Problems []string
-	// Names are addresses' names from pcapng name-resolution blocks.
+	// Names are addresses' names from pcapng name-resolution blocks so far.
 	Names map[netip.Addr]string
 	// Secrets are the bodies of pcapng decryption-secrets blocks that hold TLS
 	// key-log lines. Never printed, never written.

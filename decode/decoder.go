@@ -2,7 +2,6 @@ package decode
 
 import (
 	"net/netip"
-	"time"
 
 	"github.com/mqttriage/mqttriage/capture"
 	"github.com/mqttriage/mqttriage/decode/dns"
@@ -17,9 +16,6 @@ type Options struct {
 	Index   int
 	// Ports are further ports that belong to brokers, beside 1883 and 8883.
 	Ports []uint16
-	// Names gives an address's name where the capture's own blocks have one,
-	// else ""; may be nil.
-	Names func(netip.Addr) string
 }
 
 // Stats counts what one capture held.
@@ -39,15 +35,12 @@ type Decoder struct {
 	origin *Origin
 	emit   func(*Session)
 	link   *link.Decoder
-	seg    link.Segment
 	table  *tcp.Table
 
 	packets, segments int
 	undecoded         [link.Reasons]int
 	// end is the latest packet so far.
 	end Event
-	// names are addresses' names from DNS answers, at most maxNames.
-	names map[netip.Addr]string
 }
 
 // maxNames bounds the names kept from DNS answers.
@@ -56,7 +49,8 @@ const maxNames = 16384
 // New returns a decoder for one capture. It calls emit once for every TCP
 // connection, when that has ended or at Close; the session is emit's to keep.
 func New(opts Options, emit func(*Session)) *Decoder {
-	d := &Decoder{opts: opts, origin: &Origin{opts.Capture, opts.Index}, emit: emit, link: link.NewDecoder(), names: map[netip.Addr]string{}}
+	d := &Decoder{opts: opts, emit: emit, link: link.NewDecoder()}
+	d.origin = &Origin{Capture: opts.Capture, Index: opts.Index, Names: map[netip.Addr]string{}}
 	d.table = tcp.NewTable(tcp.Options{Open: d.open})
 	return d
 }
@@ -64,43 +58,55 @@ func New(opts Options, emit func(*Session)) *Decoder {
 // Add takes the next packet. It never fails: what cannot be decoded is counted
 // by reason.
 func (d *Decoder) Add(p capture.Packet) {
-	d.packets++
-	if nano := nanos(p.Time); nano >= d.end.Nano {
-		d.end = Event{Packet: p.Number, Nano: nano}
+	var f frame
+	d.frame(&p, &f)
+	d.follow(&f)
+}
+
+// A frame is a packet whose layers are undone.
+type frame struct {
+	segment link.Segment
+	at      tcp.Mark
+	hash    uint32 // of the segment's endpoints
+	reason  link.Reason
+}
+
+// frame undoes a packet's layers. It changes nothing in the decoder but its
+// layers, so that it can run ahead of follow.
+func (d *Decoder) frame(p *capture.Packet, f *frame) {
+	f.at = tcp.MarkAt(p.Number, p.Time)
+	if f.reason = d.link.Decode(p, &f.segment); f.reason == link.OK {
+		f.hash = d.table.Hash(&f.segment)
 	}
-	switch reason := d.link.Decode(p, &d.seg); reason {
+}
+
+// follow takes the next frame to its connection.
+func (d *Decoder) follow(f *frame) {
+	d.packets++
+	if f.at.Nano >= d.end.Nano {
+		d.end = event(f.at)
+	}
+	switch f.reason {
 	case link.OK:
+		d.segments++
+		d.table.AddHashed(&f.segment, f.hash, f.at)
 	case link.UDP:
 		d.undecoded[link.NotTCP]++
-		if d.seg.Src.Port() == dnsPort {
-			dns.Answers(d.seg.Payload, d.learnName)
+		if f.segment.Src.Port == dnsPort {
+			dns.Answers(f.segment.Payload, d.learnName)
 		}
-		return
 	default:
-		d.undecoded[reason]++
-		return
+		d.undecoded[f.reason]++
 	}
-	d.segments++
-	d.table.Add(&d.seg, tcp.MarkAt(p.Number, p.Time))
 }
 
 const dnsPort = 53
 
 // learnName keeps the first name of an address.
 func (d *Decoder) learnName(name string, addr netip.Addr) {
-	if _, known := d.names[addr]; !known && len(d.names) < maxNames {
-		d.names[addr] = name
+	if _, known := d.origin.Names[addr]; !known && len(d.origin.Names) < maxNames {
+		d.origin.Names[addr] = name
 	}
-}
-
-// nameOf is an address's name by the capture's own blocks, else by DNS.
-func (d *Decoder) nameOf(addr netip.Addr) string {
-	if d.opts.Names != nil {
-		if name := d.opts.Names(addr); name != "" {
-			return name
-		}
-	}
-	return d.names[addr]
 }
 
 // Close ends the capture: what is still open is emitted.
@@ -119,13 +125,6 @@ func (d *Decoder) Stats() Stats {
 
 func (d *Decoder) open(c *tcp.Conn) tcp.Handler {
 	return &follower{d: d}
-}
-
-func nanos(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixNano()
 }
 
 // IsBrokerPort reports whether a port is a broker's by itself: MQTT's two

@@ -9,25 +9,38 @@ import (
 	"github.com/mqttriage/mqttriage/decode/tcp"
 )
 
-// A follower turns the events of one TCP connection into a session.
+// A follower turns the events of one TCP connection into a session. It holds
+// what only the bytes tell, and is small: there is one for each connection
+// that is open. The session is made at the end.
 type follower struct {
 	d    *Decoder
-	s    Session
 	dirs [2]direction
 
-	// client is the side that is the client, once roles is from the SYN or from MQTT.
-	client tcp.Side
-	roles  Roles
+	connect    *mqtt.Connect
+	connack    *mqtt.Connack
+	disconnect *mqtt.Disconnect
 	// secure and web follow a TLS handshake and an HTTP request; nil without.
 	secure *secure
 	web    *web
-	// proxied says that a PROXY protocol header came first, from whom it
-	// speaks for; the address is invalid where it does not say.
-	proxied     bool
-	proxyClient netip.AddrPort
+	rare   *Rare
+	// proxy is from whom a PROXY protocol header speaks; nil without one, the
+	// address is invalid where it does not say.
+	proxy *netip.AddrPort
+
+	connectAt, connectBegan, connackAt, disconnectAt Event
 	// connectEnd is how many bytes of the client's stream the CONNECT ends
 	// after, to see whether the broker's TCP acknowledged it.
 	connectEnd int64
+	notes      Notes
+
+	// client is the side that is the client, once roles is from the SYN or
+	// from MQTT.
+	client         tcp.Side
+	roles          Roles
+	mqtt           bool
+	authPending    bool
+	firstPacket    mqtt.Type
+	disconnectedBy Side
 }
 
 // A direction is one side's stream.
@@ -35,15 +48,13 @@ type direction struct {
 	framer mqtt.Framer
 	// kind is what the stream is, once its first bytes tell; head keeps them
 	// until then.
-	kind mqtt.Kind
-	head []byte
-	// passed counts the stream's bytes, missing ones too.
-	passed      int64
+	head        []byte
 	first, last Event
-	gap         bool
 	// began is the packet with the first byte of the MQTT packet that is
 	// under way.
 	began Event
+	kind  mqtt.Kind
+	gap   bool
 }
 
 // Data follows in-order bytes of one side.
@@ -55,18 +66,18 @@ func (f *follower) Data(c *tcp.Conn, from tcp.Side, p []byte, m tcp.Mark) {
 		dir.began = at
 	}
 	dir.last = at
-	dir.passed += int64(len(p))
 	if dir.kind == mqtt.KindNeedMore {
 		if len(dir.head) > 0 {
 			p = append(dir.head, p...)
 		}
-		if proxy.Begins(p) && !f.proxied {
-			var size int
-			if f.proxyClient, size = proxy.Parse(p); size == 0 && len(p) < proxy.MaxHeader {
+		if proxy.Begins(p) && f.proxy == nil {
+			client, size := proxy.Parse(p)
+			if size == 0 && len(p) < proxy.MaxHeader {
 				dir.head = slices.Clone(p)
 				return
-			} else if size > 0 {
-				f.proxied, dir.head, p = true, nil, p[size:]
+			}
+			if size > 0 {
+				f.proxy, dir.head, p = &client, nil, p[size:]
 				f.note(NoteProxyProtocol)
 				if len(p) == 0 {
 					return
@@ -123,7 +134,7 @@ func (f *follower) speaksMQTT(c *tcp.Conn, from tcp.Side) bool {
 	case mqtt.KindConnectLike, mqtt.KindOtherMQTT:
 		other := f.dirs[1-from].kind
 		return other == mqtt.KindConnect || other == mqtt.KindConnack ||
-			IsBrokerPort(c.Endpoints[0].Port(), f.d.opts.Ports) || IsBrokerPort(c.Endpoints[1].Port(), f.d.opts.Ports)
+			IsBrokerPort(c.Port(0), f.d.opts.Ports) || IsBrokerPort(c.Port(1), f.d.opts.Ports)
 	}
 	return false
 }
@@ -135,7 +146,7 @@ func (f *follower) feed(c *tcp.Conn, from tcp.Side, p []byte, at Event) {
 		n, frame, whole := dir.framer.Feed(p)
 		p, rest = p[n:], rest-int64(n)
 		if whole {
-			f.frame(c, from, frame, at, dir.passed-rest)
+			f.frame(c, from, frame, at, c.Sides[from].Next-rest)
 			dir.began = at
 		}
 		if n == 0 && !whole {
@@ -147,27 +158,26 @@ func (f *follower) feed(c *tcp.Conn, from tcp.Side, p []byte, at Event) {
 // frame takes one whole MQTT packet; end is how many bytes of the stream it
 // ends after.
 func (f *follower) frame(c *tcp.Conn, from tcp.Side, fr mqtt.Frame, at Event, end int64) {
-	s := &f.s
-	s.MQTT = true
+	f.mqtt = true
 	f.learnRoles(c, from, fr.Type)
-	if s.FirstPacket == 0 && f.roles != RolesUnknown && from == f.client {
-		s.FirstPacket = fr.Type
+	if f.firstPacket == 0 && f.roles != RolesUnknown && from == f.client {
+		f.firstPacket = fr.Type
 	}
 	switch fr.Type {
 	case mqtt.TypeConnect:
 		if f.roles == RolesFromSYN && from != f.client {
 			return // not from this side
 		}
-		if s.Connect != nil {
+		if f.connect != nil {
 			f.note(NoteSecondConnect)
-			s.MakeRare().SecondConnect = at
+			f.makeRare().SecondConnect = at
 			return
 		}
 		connect, err := mqtt.ParseConnect(fr)
 		if err != nil {
 			return
 		}
-		s.Connect, s.ConnectAt, s.ConnectBegan = connect, at, f.dirs[from].began
+		f.connect, f.connectAt, f.connectBegan = connect, at, f.dirs[from].began
 		f.connectEnd = end
 		if fr.BrokenLength {
 			f.note(NoteBrokenLength)
@@ -176,33 +186,32 @@ func (f *follower) frame(c *tcp.Conn, from tcp.Side, fr mqtt.Frame, at Event, en
 		if f.roles != RolesUnknown && from == f.client {
 			return // not from this side
 		}
-		if s.Connack != nil {
+		if f.connack != nil {
 			return // Cumulocity signals errors in mid-session so
 		}
-		connack, err := mqtt.ParseConnack(fr, s.Connect)
+		connack, err := mqtt.ParseConnack(fr, f.connect)
 		if err != nil {
 			return
 		}
-		s.Connack, s.ConnackAt = connack, at
+		f.connack, f.connackAt = connack, at
 	case mqtt.TypeDisconnect:
-		if s.Disconnect != nil {
+		if f.disconnect != nil {
 			return // the answer to the one that ended the session
 		}
 		disconnect, err := mqtt.ParseDisconnect(fr)
 		if err != nil {
 			return
 		}
-		s.Disconnect, s.DisconnectAt = disconnect, at
-		s.DisconnectBy = Broker
+		f.disconnect, f.disconnectAt, f.disconnectedBy = disconnect, at, Broker
 		if from == f.client {
-			s.DisconnectBy = Client
+			f.disconnectedBy = Client
 		}
 	case mqtt.TypeAuth:
 		auth, err := mqtt.ParseAuth(fr)
 		if err != nil {
 			return
 		}
-		s.AuthPending = auth.Code == authContinue
+		f.authPending = auth.Code == authContinue
 	}
 }
 
@@ -226,10 +235,9 @@ func (f *follower) learnRoles(c *tcp.Conn, from tcp.Side, t mqtt.Type) {
 // Gap follows a hole in one side's stream.
 func (f *follower) Gap(c *tcp.Conn, from tcp.Side, n int64, cut bool, m tcp.Mark) {
 	dir := &f.dirs[from]
-	dir.passed += n
 	dir.gap = true
 	// A hole behind the handshake takes nothing from what is known of it.
-	if f.s.Connack == nil || f.s.Connect == nil {
+	if f.connack == nil || f.connect == nil {
 		if cut {
 			f.note(NoteCutPackets)
 		} else {
@@ -255,12 +263,12 @@ func (f *follower) skip(c *tcp.Conn, from tcp.Side, n int64, at Event) {
 	dir.framer.Skip(n)
 	if dir.framer.Lost() {
 		if begun && partial.Type == mqtt.TypeConnect {
-			f.frame(c, from, partial, dir.began, dir.passed)
+			f.frame(c, from, partial, dir.began, c.Sides[from].Next)
 		}
 		return
 	}
 	if _, frame, whole := dir.framer.Feed(nil); whole {
-		f.frame(c, from, frame, at, dir.passed)
+		f.frame(c, from, frame, at, c.Sides[from].Next)
 		dir.began = at
 	}
 }
@@ -269,4 +277,11 @@ func (f *follower) skip(c *tcp.Conn, from tcp.Side, n int64, at Event) {
 // section 3.15.2.1).
 const authContinue = 0x18
 
-func (f *follower) note(n Note) { f.s.Notes.Add(n) }
+func (f *follower) note(n Note) { f.notes.Add(n) }
+
+func (f *follower) makeRare() *Rare {
+	if f.rare == nil {
+		f.rare = new(Rare)
+	}
+	return f.rare
+}

@@ -108,7 +108,7 @@ func (t *Stamp) UnmarshalText(b []byte) error {
 func (s *Session) Record() Record {
 	r := Record{
 		ID: s.ID(), Capture: s.Origin.Capture, Stream: int(s.Stream),
-		Client: s.Client.String(), Broker: s.Broker.String(), BrokerName: s.BrokerName,
+		Client: s.Client.String(), Broker: s.Broker.String(), BrokerName: s.BrokerName(),
 		Transport: s.Transport,
 		Outcome:   s.Outcome,
 		Opened:    Stamp(s.Opened.Time()), Connect: Stamp(s.ConnectAt.Time()),

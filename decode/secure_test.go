@@ -105,8 +105,8 @@ func TestTLSFromOutside(t *testing.T) {
 			if s.TLS.Alert != "" || !s.TLS.FirstData.Seen() || s.TLS.AnswerRecords == 0 || !s.TLS.Finished {
 				t.Errorf("TLS %+v, want an answer and no alert", s.TLS)
 			}
-			if s.Outcome != decode.Unknown || s.Transport != decode.TLSTransport || s.BrokerName != "mqtt.example.com" {
-				t.Errorf("%s over %s with %q", s.Outcome, s.Transport, s.BrokerName)
+			if s.Outcome != decode.Unknown || s.Transport != decode.TLSTransport || s.BrokerName() != "mqtt.example.com" {
+				t.Errorf("%s over %s with %q", s.Outcome, s.Transport, s.BrokerName())
 			}
 		})
 		t.Run(version.name+" closed without an answer", func(t *testing.T) {

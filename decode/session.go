@@ -53,7 +53,13 @@ type Origin struct {
 	// Capture is its name, Index its number in the run, from 1.
 	Capture string
 	Index   int
+	// Names are addresses' host names where the capture tells them, complete
+	// when it has been read.
+	Names map[netip.Addr]string
 }
+
+// Same reports whether both are the same capture of a run.
+func (o *Origin) Same(p *Origin) bool { return o == p || o.Capture == p.Capture && o.Index == p.Index }
 
 // Session is one connection's MQTT handshake story. The decoder emits one for
 // every TCP connection; MQTT says whether it spoke MQTT. Nothing in it is a
@@ -79,8 +85,6 @@ type Session struct {
 	rare *Rare
 
 	Client, Broker netip.AddrPort
-	// BrokerName is the broker's host name where the capture tells it.
-	BrokerName string
 
 	// Opened is the first packet of the connection that the capture shows,
 	// Syn and SynAck are the TCP handshake's. ConnectAt is the packet that
@@ -169,6 +173,15 @@ func (s *Session) MakeRare() *Rare {
 		s.rare = new(Rare)
 	}
 	return s.rare
+}
+
+// BrokerName is the broker's host name, "" where the capture does not tell it:
+// what a TLS client asks for, else what the capture calls the address.
+func (s *Session) BrokerName() string {
+	if s.TLS != nil && s.TLS.SNI != "" {
+		return s.TLS.SNI
+	}
+	return s.Origin.Names[s.Broker.Addr()]
 }
 
 // ID is unique within a run: "c1.17" is connection 17 of capture 1.

@@ -9,59 +9,53 @@ import (
 
 // End makes the session and emits it.
 func (f *follower) End(c *tcp.Conn) {
-	s := &f.s
 	f.settleRoles(c)
 	client, broker := f.client, 1-f.client
+	cs, bs := &c.Sides[client], &c.Sides[broker]
+	from, to := &f.dirs[client], &f.dirs[broker]
+	s := &Session{
+		Origin: f.d.origin, Number: c.Number, Stream: c.Stream, StreamUnsure: c.StreamUnsure,
+		Client: c.Endpoint(client), Broker: c.Endpoint(broker), RolesFrom: f.roles,
+		MQTT: f.mqtt, First: from.what(), BrokerFirst: to.what(), FirstPacket: f.firstPacket,
+		Connect: f.connect, Connack: f.connack, Disconnect: f.disconnect, rare: f.rare,
+		DisconnectBy: f.disconnectedBy, AuthPending: f.authPending,
 
-	s.First, s.BrokerFirst = f.first(client), f.first(broker)
-	s.Origin, s.Number = f.d.origin, uint32(c.Number)
-	s.Stream, s.StreamUnsure = uint32(c.Stream), c.StreamUnsure
-	f.settleTLS()
-	f.settleHTTP()
-	s.Client, s.Broker, s.RolesFrom = c.Endpoints[client], c.Endpoints[broker], f.roles
-	if f.proxyClient.IsValid() {
-		s.Client = f.proxyClient
-	}
-	if s.BrokerName = f.d.nameOf(s.Broker.Addr()); s.TLS != nil && s.TLS.SNI != "" {
-		s.BrokerName = s.TLS.SNI
-	}
-	s.CaptureEnd = f.d.end
+		Opened: event(c.First), Syn: event(c.Syn), SynAck: event(c.SynAck), Last: event(c.Last),
+		ConnectBegan: f.connectBegan, ConnectAt: f.connectAt, ConnackAt: f.connackAt, DisconnectAt: f.disconnectAt,
+		FirstFromClient: from.first, LastFromClient: from.last, LastFromBroker: to.last,
+		CaptureEnd: f.d.end,
 
-	s.Opened, s.Syn, s.SynAck, s.Last = event(c.First), event(c.Syn), event(c.SynAck), event(c.Last)
+		SynCount: c.SynCount, HasISN: cs.HasISN && bs.HasISN, ClientISN: cs.ISN, BrokerISN: bs.ISN,
+		ClientGap: from.gap, BrokerGap: to.gap, Notes: f.notes,
+		ConnectAcked: f.connectAt.Seen() && cs.Acked >= f.connectEnd,
+	}
+	if f.proxy != nil && f.proxy.IsValid() {
+		s.Client = *f.proxy
+	}
+	f.settleTLS(s)
+	f.settleHTTP(s)
 	refusal := event(c.Refused)
 	if refusal.Seen() {
 		s.MakeRare().Refusal = refusal
 	}
-	s.SynCount = uint32(c.SynCount)
 	if len(c.SynRetries) > 0 {
 		s.MakeRare().SynRetries = c.SynRetries
 	}
-	cs, bs := &c.Sides[client], &c.Sides[broker]
-	s.HasISN = cs.HasISN && bs.HasISN
-	s.ClientISN, s.BrokerISN = cs.ISN, bs.ISN
-	s.LastFromClient, s.LastFromBroker = f.dirs[client].last, f.dirs[broker].last
-	s.FirstFromClient = f.dirs[client].first
-	s.ClientGap, s.BrokerGap = f.dirs[client].gap, f.dirs[broker].gap
-	s.ConnectAcked = s.ConnectAt.Seen() && cs.Acked >= f.connectEnd
-	f.settlePartial(client)
-
-	s.ClientClosed = earliest(event(cs.FIN), event(cs.RST), f.disconnectBy(Client))
-	s.BrokerClosed = earliest(event(bs.FIN), event(bs.RST), f.disconnectBy(Broker))
-	s.BrokerClosed = earliest(s.BrokerClosed, refusal)
-	f.settleClose(cs, bs)
-	f.settleOutcome(c)
-	f.settleNotes(c, cs, bs)
-	f.dirs[0].framer.Reset()
-	f.dirs[1].framer.Reset()
-	// A copy, so that the rest of the follower can go.
-	session := f.s
-	f.d.emit(&session)
+	f.settlePartial(s)
+	s.ClientClosed = earliest(event(cs.FIN), event(cs.RST), s.disconnectBy(Client))
+	s.BrokerClosed = earliest(event(bs.FIN), event(bs.RST), s.disconnectBy(Broker), refusal)
+	settleClose(s, cs, bs)
+	settleOutcome(s, c, client)
+	f.settleNotes(s, c, cs, bs)
+	from.framer.Reset()
+	to.framer.Reset()
+	f.d.emit(s)
 }
 
 // settlePartial tells what it can of a CONNECT whose end the capture does not
 // show.
-func (f *follower) settlePartial(client tcp.Side) {
-	s, dir := &f.s, &f.dirs[client]
+func (f *follower) settlePartial(s *Session) {
+	dir := &f.dirs[f.client]
 	t, have, want := dir.framer.InPacket()
 	if s.Connect != nil || t != mqtt.TypeConnect {
 		return
@@ -76,23 +70,20 @@ func (f *follower) settlePartial(client tcp.Side) {
 	}
 }
 
-func (f *follower) settleTLS() {
-	s := &f.s
-	s.Transport = TCP
+func (f *follower) settleTLS(s *Session) {
 	if f.secure == nil || s.First != FirstTLS {
 		return
 	}
 	var lost bool
 	if s.TLS, lost = f.secure.result(); lost {
-		f.note(NoteDesync)
+		s.Notes.Add(NoteDesync)
 	}
 	if s.BrokerFirst == FirstTLS {
 		s.Transport = TLSTransport
 	}
 }
 
-func (f *follower) settleHTTP() {
-	s := &f.s
+func (f *follower) settleHTTP(s *Session) {
 	if f.web == nil || s.First != FirstHTTP {
 		return
 	}
@@ -104,9 +95,9 @@ func (f *follower) settleHTTP() {
 
 func event(m tcp.Mark) Event { return Event{Packet: m.Number, Nano: m.Nano} }
 
-func (f *follower) disconnectBy(side Side) Event {
-	if f.s.DisconnectBy == side {
-		return f.s.DisconnectAt
+func (s *Session) disconnectBy(side Side) Event {
+	if s.DisconnectBy == side {
+		return s.DisconnectAt
 	}
 	return Event{}
 }
@@ -124,7 +115,7 @@ func earliest(events ...Event) (first Event) {
 // settleRoles decides which side is the client: from the SYN, else from the
 // packets, else from the port.
 func (f *follower) settleRoles(c *tcp.Conn) {
-	switch a, b := c.Endpoints[0].Port(), c.Endpoints[1].Port(); {
+	switch a, b := c.Port(0), c.Port(1); {
 	case c.HasSYN || c.HasSYNACK:
 		f.client, f.roles = 0, RolesFromSYN
 	case f.roles != RolesUnknown:
@@ -142,9 +133,8 @@ func (f *follower) settleRoles(c *tcp.Conn) {
 	}
 }
 
-// first says what a side sent first, where the capture shows its start.
-func (f *follower) first(side tcp.Side) First {
-	dir := &f.dirs[side]
+// what says what a side sent first, where the capture shows its start.
+func (dir *direction) what() First {
 	if !dir.first.Seen() {
 		return FirstNothing
 	}
@@ -159,8 +149,7 @@ func (f *follower) first(side tcp.Side) First {
 	return FirstOther
 }
 
-func (f *follower) settleClose(cs, bs *tcp.Stream) {
-	s := &f.s
+func settleClose(s *Session, cs, bs *tcp.Stream) {
 	s.Closed = earliest(s.ClientClosed, s.BrokerClosed)
 	if !s.Closed.Seen() {
 		return
@@ -185,12 +174,11 @@ func (f *follower) settleClose(cs, bs *tcp.Stream) {
 // (RFC 6298 §2), and answers of healthy brokers long before.
 const patience = time.Second
 
-func (f *follower) settleOutcome(c *tcp.Conn) {
-	s := &f.s
+func settleOutcome(s *Session, c *tcp.Conn, client tcp.Side) {
 	waited := func(since Event) bool {
 		return s.Closed.Seen() || s.CaptureEnd.Sub(since) >= patience
 	}
-	brokerSeen := c.Sides[1-f.client].Packets > 0
+	brokerSeen := c.Sides[1-client].Packets > 0
 	switch {
 	case s.Connack != nil && s.Connack.Code == 0:
 		s.Outcome = Accepted
@@ -198,7 +186,7 @@ func (f *follower) settleOutcome(c *tcp.Conn) {
 		s.Outcome = Rejected
 	case c.Refused.Seen():
 		s.Outcome = Refused
-	case c.HasSYN && !brokerSeen && c.Sides[f.client].Bytes == 0:
+	case c.HasSYN && !brokerSeen && c.Sides[client].Bytes == 0:
 		s.Outcome = Unknown
 		if s.SynCount > 1 || s.CaptureEnd.Sub(s.Syn) >= patience {
 			s.Outcome = Refused
@@ -214,7 +202,7 @@ func (f *follower) settleOutcome(c *tcp.Conn) {
 		s.Outcome = TLSFailed
 	case s.First == FirstTLS:
 		s.Outcome = Unknown
-	case s.MQTT || f.roles != RolesFromSYN:
+	case s.MQTT || s.RolesFrom != RolesFromSYN:
 		s.Outcome = Unknown
 	case s.First == FirstHTTP || s.First == FirstOther && !s.ClientGap:
 		s.Outcome = NotMQTT
@@ -223,22 +211,21 @@ func (f *follower) settleOutcome(c *tcp.Conn) {
 	}
 }
 
-func (f *follower) settleNotes(c *tcp.Conn, cs, bs *tcp.Stream) {
-	s := &f.s
+func (f *follower) settleNotes(s *Session, c *tcp.Conn, cs, bs *tcp.Stream) {
 	if !c.HasSYN && !c.HasSYNACK {
-		f.note(NoteMidStream)
+		s.Notes.Add(NoteMidStream)
 	}
 	if c.SynCount > 1 || cs.Retransmitted+bs.Retransmitted > 0 {
-		f.note(NoteRetransmitted)
+		s.Notes.Add(NoteRetransmitted)
 	}
 	// A lone SYN is unanswered, not one-sided.
 	if (cs.Packets == 0 || bs.Packets == 0) && (cs.Bytes > 0 || bs.Bytes > 0) {
-		f.note(NoteOneSided)
+		s.Notes.Add(NoteOneSided)
 	}
 	if s.Connack != nil && s.ClientClosed.Seen() && s.ClientClosed.Packet < s.ConnackAt.Packet {
-		f.note(NoteLateConnack)
+		s.Notes.Add(NoteLateConnack)
 	}
 	if f.dirs[0].framer.Lost() || f.dirs[1].framer.Lost() {
-		f.note(NoteDesync)
+		s.Notes.Add(NoteDesync)
 	}
 }

@@ -50,16 +50,43 @@ func NewReader(name string, r io.Reader) (capture.Source, error) {
 	return open(name, r, func() error { return nil })
 }
 
-// reader is what both formats' readers are.
+// reader is what both formats' readers are. While the stream is sealed, Next
+// ends with errSealed where it would have to read on, and can be called again.
 type reader interface {
 	Next() (capture.Packet, error)
 	Info() capture.Info
 }
 
+// errSealed ends a batch.
+var errSealed = errors.New("the stream is sealed")
+
+// maxBatch bounds the packets of a batch, so that one fits into a processor's
+// cache with what is made of it.
+const maxBatch = 1024
+
 // source is an open capture with what must be closed behind it.
 type source struct {
 	reader
+	in    *stream
 	close func() error
+}
+
+// Read fills a batch; see [capture.Source].
+func (s *source) Read(b *capture.Batch) error {
+	b.Packets = b.Packets[:0]
+	b.Memory = s.in.move(b.Memory)
+	p, err := s.Next()
+	// From here on the stream must not move under the packets.
+	for s.in.sealed = true; err == nil; p, err = s.Next() {
+		if b.Packets = append(b.Packets, p); len(b.Packets) == maxBatch {
+			break
+		}
+	}
+	s.in.sealed = false
+	if len(b.Packets) > 0 {
+		return nil // an error comes again
+	}
+	return err
 }
 
 func (s *source) Close() error {
@@ -81,7 +108,7 @@ func open(name string, r io.Reader, closeFile func() error) (capture.Source, err
 		release()
 		return nil, err
 	}
-	return &source{reader: found, close: func() error {
+	return &source{reader: found, in: in, close: func() error {
 		release()
 		return closeFile()
 	}}, nil

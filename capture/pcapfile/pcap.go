@@ -82,6 +82,9 @@ func (r *pcapReader) Next() (capture.Packet, error) {
 		return capture.Packet{}, r.err
 	}
 	h, ok := r.in.peek(pcapRecordHeader)
+	if !ok && r.in.sealed {
+		return capture.Packet{}, errSealed
+	}
 	if !ok {
 		return r.fail(r.in.ended(r.in.offset(), r.number+1))
 	}
@@ -95,6 +98,9 @@ func (r *pcapReader) Next() (capture.Packet, error) {
 			Reason: fmt.Sprintf("a record claims %d bytes, more than %d", captured, maxPacket)})
 	}
 	b, ok := r.in.peek(pcapRecordHeader + int(captured))
+	if !ok && r.in.sealed {
+		return capture.Packet{}, errSealed
+	}
 	if !ok {
 		return r.fail(r.in.ended(r.in.offset(), r.number+1))
 	}

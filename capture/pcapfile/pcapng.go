@@ -126,6 +126,9 @@ func (r *pcapngReader) section(h []byte) (err error) {
 func (r *pcapngReader) Next() (p capture.Packet, err error) {
 	for r.err == nil {
 		ok, err := r.block(&p)
+		if err == errSealed {
+			return capture.Packet{}, err
+		}
 		if err != nil {
 			r.err = err
 			if err != io.EOF {
@@ -145,6 +148,11 @@ func (r *pcapngReader) Next() (p capture.Packet, err error) {
 func (r *pcapngReader) block(p *capture.Packet) (bool, error) {
 	start := r.in.offset()
 	h, ok := r.in.peek(minBlock)
+	// A block that is not at hand as a whole is left for when it can be read;
+	// so is a section, in whose byte order its length is.
+	if r.in.sealed && (!ok || r.order.u32(h) == blockSection || !r.in.has(r.order.u32(h[4:]))) {
+		return false, errSealed
+	}
 	if !ok {
 		return false, r.in.ended(start, r.number+1)
 	}

@@ -14,6 +14,10 @@ const (
 	// bufferSize holds the largest packet with its headers and options at
 	// once, and is small enough to stay in a processor's second-level cache.
 	bufferSize = 512 << 10
+	// readSize is how much is asked for at once: enough to make system calls
+	// cheap, little enough that the packets are still in the processor's cache
+	// when they are decoded.
+	readSize = 128 << 10
 )
 
 // stream is a window on a file that only moves forward. What peek returned
@@ -21,6 +25,8 @@ const (
 type stream struct {
 	r        io.Reader
 	buf      []byte
+	lent     bool  // buf is a batch's too
+	sealed   bool  // what peek returned is still needed: nothing is read
 	pos, end int   // unread bytes are buf[pos:end]
 	base     int64 // where in the file buf[0] is
 	err      error // what ended the file; io.EOF when nothing went wrong
@@ -41,13 +47,16 @@ func (s *stream) peek(n int) ([]byte, bool) {
 
 // fill reads until n bytes are there, and no longer: a pipe may be slow.
 func (s *stream) fill(n int) ([]byte, bool) {
+	if s.sealed {
+		return s.buf[s.pos:s.end:s.end], false
+	}
 	if s.pos > 0 {
 		s.end = copy(s.buf, s.buf[s.pos:s.end])
 		s.base += int64(s.pos)
 		s.pos = 0
 	}
 	for empty := 0; s.end < n && s.err == nil; {
-		m, err := s.r.Read(s.buf[s.end:])
+		m, err := s.r.Read(s.buf[s.end:min(len(s.buf), s.end+readSize)])
 		s.end += m
 		s.err = err
 		if m > 0 {
@@ -61,6 +70,28 @@ func (s *stream) fill(n int) ([]byte, bool) {
 	}
 	return s.buf[:n:n], true
 }
+
+// move goes on in a batch's memory, and takes the unread bytes along: what lies
+// in the old memory stays as it is. It returns the memory, which it makes if it
+// is nil.
+func (s *stream) move(memory []byte) []byte {
+	switch {
+	case memory == nil && !s.lent:
+		memory = s.buf
+	case memory == nil:
+		memory = make([]byte, bufferSize)
+	}
+	if &memory[0] != &s.buf[0] {
+		n := copy(memory, s.buf[s.pos:s.end])
+		s.base += int64(s.pos)
+		s.buf, s.pos, s.end = memory, 0, n
+	}
+	s.lent = true
+	return memory
+}
+
+// has reports whether n bytes can be peeked at without reading.
+func (s *stream) has(n uint32) bool { return uint64(s.end-s.pos) >= uint64(n) }
 
 // advance passes n bytes that peek has returned.
 func (s *stream) advance(n int) { s.pos += n }

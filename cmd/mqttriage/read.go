@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -187,18 +186,8 @@ func (s *streams) capture(name string, index int, ports []uint16, analyzer *anal
 		return none, readable(err)
 	}
 	defer source.Close() // read only: its error says nothing about what was read
-	names := func(addr netip.Addr) string { return source.Info().Names[addr] }
-	decoder := decode.New(decode.Options{Capture: source.Info().Name, Index: index, Ports: ports, Names: names}, analyzer.Add)
-	var last error
-	for {
-		packet, err := source.Next()
-		if err != nil {
-			last = err
-			break
-		}
-		decoder.Add(packet)
-	}
-	decoder.Close()
+	decoder := decode.New(decode.Options{Capture: source.Info().Name, Index: index, Ports: ports}, analyzer.Add)
+	last := decoder.Read(source)
 	info := source.Info()
 	var cut *capture.TruncatedError
 	var damaged *capture.DamagedError

@@ -46,7 +46,15 @@ func NewDecoder() *Decoder { return new(Decoder) }
 // why there is none; s is then undefined. A frame that was cut within the TCP
 // options still gives a segment, without payload: its ports, numbers and flags
 // are all there. s.Payload lies in p.Data.
-func (d *Decoder) Decode(p capture.Packet, s *Segment) Reason {
+func (d *Decoder) Decode(p *capture.Packet, s *Segment) Reason {
+	if r, ok := fast(p, s); ok {
+		return r
+	}
+	return d.layers(p, s)
+}
+
+// layers decodes layer by layer.
+func (d *Decoder) layers(p *capture.Packet, s *Segment) Reason {
 	f := frame{data: p.Data, wire: max(p.Length, len(p.Data))}
 	r := d.link(p.Link, f, s)
 	if r == Malformed && len(p.Data) < p.Length {

@@ -157,7 +157,7 @@ func TestDecode(t *testing.T) {
 			wire = len(tt.data)
 		}
 		var s Segment
-		got := d.Decode(capture.Packet{Number: 1, Link: tt.link, Length: wire, Data: tt.data}, &s)
+		got := d.Decode(&capture.Packet{Number: 1, Link: tt.link, Length: wire, Data: tt.data}, &s)
 		if got != tt.want {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 			continue
@@ -165,7 +165,7 @@ func TestDecode(t *testing.T) {
 		if got != OK {
 			continue
 		}
-		if s.Src != tt.src || s.Dst.Port() != 1883 || s.Dst.Addr() != tt.src.Addr().Next() {
+		if s.Src.AddrPort() != tt.src || s.Dst.Port != 1883 || s.Dst.AddrPort().Addr() != tt.src.Addr().Next() {
 			t.Errorf("%s: from %v to %v", tt.name, s.Src, s.Dst)
 		}
 		if s.Seq != 101 || s.Ack != 501 || s.Flags != PSH|ACK || s.Window != 256 {
@@ -186,7 +186,7 @@ func TestFlags(t *testing.T) {
 		frame := unhex(ip42, tcp20, body)
 		frame[33] = byte(bits)
 		var s Segment
-		if r := d.Decode(capture.Packet{Link: capture.LinkRaw, Length: len(frame), Data: frame}, &s); r != OK || s.Flags != Flags(bits&0x1f) {
+		if r := d.Decode(&capture.Packet{Link: capture.LinkRaw, Length: len(frame), Data: frame}, &s); r != OK || s.Flags != Flags(bits&0x1f) {
 			t.Errorf("control bits %#x: %v, flags %#x", bits, r, s.Flags)
 		}
 	}
@@ -202,10 +202,10 @@ func TestCutAnywhere(t *testing.T) {
 		}
 		p := capture.Packet{Link: tt.link, Length: len(tt.data), Data: tt.data}
 		var whole, s Segment
-		d.Decode(p, &whole)
+		d.Decode(&p, &whole)
 		for n := range tt.data {
 			p.Data = tt.data[:n:n]
-			switch r := d.Decode(p, &s); {
+			switch r := d.Decode(&p, &s); {
 			case r == Cut:
 			case r != OK:
 				t.Errorf("%s, cut at %d: %v", tt.name, n, r)
@@ -227,8 +227,8 @@ func TestNoAllocation(t *testing.T) {
 			continue
 		}
 		p := capture.Packet{Link: tt.link, Length: max(tt.wire, len(tt.data)), Data: tt.data}
-		d.Decode(p, &s)
-		if n := testing.AllocsPerRun(10, func() { d.Decode(p, &s) }); n != 0 {
+		d.Decode(&p, &s)
+		if n := testing.AllocsPerRun(10, func() { d.Decode(&p, &s) }); n != 0 {
 			t.Errorf("%s: %v allocations", tt.name, n)
 		}
 	}
@@ -255,7 +255,11 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, link uint16, more uint32, data []byte) {
 		p := capture.Packet{Link: capture.LinkType(link), Length: len(data) + int(more), Data: data}
 		var s, again Segment
-		r := d.Decode(p, &s)
+		r := d.Decode(&p, &s)
+		var slow Segment
+		if fr, taken := fast(&p, &again); taken && (d.layers(&p, &slow) != fr || !equal(&again, &slow, fr)) {
+			t.Fatalf("fast: %v %+v, by layers: %v %+v", fr, again, d.layers(&p, &slow), slow)
+		}
 		if r >= Reasons {
 			t.Fatalf("reason %d", r)
 		}
@@ -268,24 +272,34 @@ func FuzzDecode(f *testing.F) {
 		if s.Length < len(s.Payload) || s.Length > maxDatagram {
 			t.Fatalf("payload of %d, %d captured", s.Length, len(s.Payload))
 		}
-		if !s.Src.IsValid() || !s.Dst.IsValid() || s.Src.Addr().Is4In6() || s.Dst.Addr().Is4In6() {
+		if EndpointOf(s.Src.AddrPort()) != s.Src || EndpointOf(s.Dst.AddrPort()) != s.Dst {
 			t.Fatalf("from %v to %v", s.Src, s.Dst)
 		}
 		if len(s.Payload) > 0 && !bytes.Contains(data, s.Payload) {
 			t.Fatal("payload is not of the frame")
 		}
 		// Nothing may be left over from another frame.
-		if NewDecoder().Decode(p, &again); again.Src != s.Src || again.Dst != s.Dst || again.Seq != s.Seq || again.Length != s.Length || !bytes.Equal(again.Payload, s.Payload) {
+		if NewDecoder().Decode(&p, &again); again.Src != s.Src || again.Dst != s.Dst || again.Seq != s.Seq || again.Length != s.Length || !bytes.Equal(again.Payload, s.Payload) {
 			t.Fatalf("%+v, a new decoder says %+v", s, again)
 		}
 	})
+}
+
+// equal reports whether two segments say the same. Of UDP only the endpoints and
+// the payload count.
+func equal(a, b *Segment, r Reason) bool {
+	same := a.Src == b.Src && a.Dst == b.Dst && a.Length == b.Length && bytes.Equal(a.Payload, b.Payload)
+	if r == UDP {
+		return same
+	}
+	return same && a.Seq == b.Seq && a.Ack == b.Ack && a.Flags == b.Flags && a.Window == b.Window
 }
 
 // TestCaptures decodes the captures beside the checkout, where there are any.
 func TestCaptures(t *testing.T) {
 	d := NewDecoder()
 	var s Segment
-	packets, segments := 0, 0
+	packets, segments, fastOnes := 0, 0, 0
 	for _, root := range []string{"../../../shared/brokers", "../../../shared/captures"} {
 		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() {
@@ -302,7 +316,14 @@ func TestCaptures(t *testing.T) {
 					return nil
 				}
 				packets++
-				r := d.Decode(p, &s)
+				var quick, slow Segment
+				if fr, taken := fast(&p, &quick); taken {
+					fastOnes++
+					if d.layers(&p, &slow) != fr || !equal(&quick, &slow, fr) {
+						t.Errorf("%s packet %d: fast %+v, by layers %+v", path, p.Number, quick, slow)
+					}
+				}
+				r := d.Decode(&p, &s)
 				if r == OK {
 					segments++
 				} else if root == "../../../shared/brokers" && r != NotTCP {
@@ -316,7 +337,7 @@ func TestCaptures(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("%d segments in %d packets", segments, packets)
+	t.Logf("%d segments in %d packets, %d of them by the fast path", segments, packets, fastOnes)
 }
 
 func BenchmarkDecode(b *testing.B) {
@@ -329,7 +350,7 @@ func BenchmarkDecode(b *testing.B) {
 			var s Segment
 			b.ReportAllocs()
 			for range b.N {
-				if d.Decode(p, &s) != OK {
+				if d.Decode(&p, &s) != OK {
 					b.Fatal("not decoded")
 				}
 			}

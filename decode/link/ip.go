@@ -2,7 +2,6 @@ package link
 
 import (
 	"encoding/binary"
-	"net/netip"
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
@@ -60,9 +59,8 @@ func (d *Decoder) ipv4(f frame, s *Segment) Reason {
 	// cut without its record saying so; what is missing counts as cut off.
 	f.wire = max(f.wire, total)
 	f = f.limit(total).skip(len(d.ip4.Contents))
-	src := netip.AddrFrom4([4]byte(d.ip4.SrcIP))
-	dst := netip.AddrFrom4([4]byte(d.ip4.DstIP))
-	return d.upper(uint8(d.ip4.Protocol), f, src, dst, s)
+	s.Src, s.Dst = endpoint4(d.ip4.SrcIP, 0), endpoint4(d.ip4.DstIP, 0)
+	return d.upper(uint8(d.ip4.Protocol), f, s)
 }
 
 // ipv6 reads the fixed header itself: gopacket decodes a hop-by-hop header
@@ -72,8 +70,7 @@ func (d *Decoder) ipv6(f frame, s *Segment) Reason {
 	if len(f.data) < ipv6Header || f.data[0]>>4 != 6 {
 		return Malformed
 	}
-	src := netip.AddrFrom16([16]byte(f.data[8:])).Unmap()
-	dst := netip.AddrFrom16([16]byte(f.data[24:])).Unmap()
+	s.Src, s.Dst = endpoint6(f.data[8:], 0), endpoint6(f.data[24:], 0)
 	next, length := f.data[6], int(binary.BigEndian.Uint16(f.data[4:]))
 	f = f.skip(ipv6Header)
 	if length == 0 {
@@ -84,18 +81,18 @@ func (d *Decoder) ipv6(f frame, s *Segment) Reason {
 		}
 	}
 	f.wire = max(f.wire, length)
-	return d.upper(next, f.limit(length), src, dst, s)
+	return d.upper(next, f.limit(length), s)
 }
 
-// upper follows extension headers (RFC 8200 §4) to TCP. The authentication
+// upper, with the addresses in s, follows extension headers (RFC 8200 §4) to TCP. The authentication
 // header (RFC 4302) occurs in IPv4 as well.
-func (d *Decoder) upper(next uint8, f frame, src, dst netip.Addr, s *Segment) Reason {
+func (d *Decoder) upper(next uint8, f frame, s *Segment) Reason {
 	for range maxExtensions {
 		switch next {
 		case protoTCP:
-			return d.segment(f, src, dst, s)
+			return d.segment(f, s)
 		case protoUDP:
-			return datagram(f, src, dst, s)
+			return datagram(f, s)
 		case protoHopByHop, protoRouting, protoDestination:
 			// Any type of routing header: the skipper looks only at the
 			// length, where gopacket's decoder knows type 0 alone.
@@ -129,7 +126,7 @@ func (d *Decoder) upper(next uint8, f frame, src, dst netip.Addr, s *Segment) Re
 	return Malformed
 }
 
-func (d *Decoder) segment(f frame, src, dst netip.Addr, s *Segment) Reason {
+func (d *Decoder) segment(f frame, s *Segment) Reason {
 	if len(f.data) < tcpHeader {
 		return Malformed
 	}
@@ -140,8 +137,7 @@ func (d *Decoder) segment(f frame, src, dst netip.Addr, s *Segment) Reason {
 	if header < tcpHeader || header > f.wire {
 		return Malformed
 	}
-	s.Src = netip.AddrPortFrom(src, uint16(d.tcp.SrcPort))
-	s.Dst = netip.AddrPortFrom(dst, uint16(d.tcp.DstPort))
+	s.Src.Port, s.Dst.Port = uint16(d.tcp.SrcPort), uint16(d.tcp.DstPort)
 	s.Seq, s.Ack, s.Window = d.tcp.Seq, d.tcp.Ack, d.tcp.Window
 	s.Flags = flags(&d.tcp)
 	s.Payload = f.data[min(header, len(f.data)):]
@@ -150,13 +146,12 @@ func (d *Decoder) segment(f frame, src, dst netip.Addr, s *Segment) Reason {
 }
 
 // datagram fills the Segment with a UDP datagram (RFC 768).
-func datagram(f frame, src, dst netip.Addr, s *Segment) Reason {
+func datagram(f frame, s *Segment) Reason {
 	const header = 8
 	if len(f.data) < header {
 		return Malformed
 	}
-	s.Src = netip.AddrPortFrom(src, binary.BigEndian.Uint16(f.data))
-	s.Dst = netip.AddrPortFrom(dst, binary.BigEndian.Uint16(f.data[2:]))
+	s.Src.Port, s.Dst.Port = binary.BigEndian.Uint16(f.data), binary.BigEndian.Uint16(f.data[2:])
 	s.Payload = f.data[header:]
 	s.Length = f.wire - header
 	return UDP

@@ -2,7 +2,10 @@
 // segment.
 package link
 
-import "net/netip"
+import (
+	"encoding/binary"
+	"net/netip"
+)
 
 // Flags are the TCP control bits (RFC 9293 §3.1).
 type Flags uint8
@@ -16,9 +19,53 @@ const (
 	ACK
 )
 
+// Endpoint is an address and a port, laid out to be compared and hashed fast.
+// Addr is the 16 bytes of an IPv6 address as two numbers, that of an IPv4
+// address in its mapped form (RFC 4291 §2.5.5.2).
+type Endpoint struct {
+	Addr [2]uint64
+	Port uint16
+}
+
+// v4mapped stands before the 32 bits of an IPv4 address.
+const v4mapped = 0xffff << 32
+
+func endpoint4(addr []byte, port uint16) Endpoint {
+	return Endpoint{[2]uint64{0, v4mapped | uint64(binary.BigEndian.Uint32(addr))}, port}
+}
+
+func endpoint6(addr []byte, port uint16) Endpoint {
+	return Endpoint{[2]uint64{binary.BigEndian.Uint64(addr), binary.BigEndian.Uint64(addr[8:])}, port}
+}
+
+// EndpointOf is the Endpoint of an address without zone, and a port.
+func EndpointOf(a netip.AddrPort) Endpoint {
+	b := a.Addr().As16()
+	return endpoint6(b[:], a.Port())
+}
+
+// AddrPort is the endpoint as the rest of the program has it.
+func (e Endpoint) AddrPort() netip.AddrPort {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:], e.Addr[0])
+	binary.BigEndian.PutUint64(b[8:], e.Addr[1])
+	return netip.AddrPortFrom(netip.AddrFrom16(b).Unmap(), e.Port)
+}
+
+// Less orders endpoints by address, then port.
+func (e *Endpoint) Less(o *Endpoint) bool {
+	switch {
+	case e.Addr[0] != o.Addr[0]:
+		return e.Addr[0] < o.Addr[0]
+	case e.Addr[1] != o.Addr[1]:
+		return e.Addr[1] < o.Addr[1]
+	}
+	return e.Port < o.Port
+}
+
 // Segment is one TCP segment as a frame carries it.
 type Segment struct {
-	Src, Dst netip.AddrPort
+	Src, Dst Endpoint
 	Seq, Ack uint32
 	Flags    Flags
 	Window   uint16

@@ -61,41 +61,47 @@ type Handler interface {
 // Conn is one TCP connection. It belongs to the table, which changes it with
 // every packet; a Handler only reads it.
 type Conn struct {
-	// Endpoints are the two ends by Side. They may still change places until
-	// the first Data or Gap, when a SYN or SYN/ACK was captured late.
-	Endpoints [2]netip.AddrPort
-	// Number counts connections from 1 in order of appearance.
-	Number int
-	// Stream is Wireshark's tcp.stream number, from 0. StreamUnsure says that
-	// versions of Wireshark disagree on it.
-	Stream       int
+	// What every packet touches comes first.
+
+	// Sides are the two directions by sender.
+	Sides [2]Stream
+	// Last is the connection's last packet.
+	Last      Mark
+	handler   Handler
+	tuple     *tuple
+	dir0      uint8 // the tuple's direction in which side 0 sends
+	closed    bool  // RST seen, or the FINs of both sides
+	touched   bool  // had a packet since the eviction hand last passed
+	HasSYN    bool
+	HasSYNACK bool
+	// StreamUnsure says that versions of Wireshark disagree on Stream.
 	StreamUnsure bool
+
+	// Number counts connections from 1 in order of appearance.
+	Number uint32
+	// Stream is Wireshark's tcp.stream number, from 0.
+	Stream uint32
+	// SynCount counts the SYNs (without ACK), SynRetries holds the packet
+	// numbers of those after the first, at most 8.
+	SynCount   uint32
+	SynRetries []int
 	// First is the connection's first packet, Syn the first SYN, SynAck the
 	// first SYN/ACK.
 	First, Syn, SynAck Mark
 	// Refused is the RST that answered the SYN where no SYN/ACK did.
-	Refused Mark
-	// SynCount counts the SYNs (without ACK), SynRetries holds the packet
-	// numbers of those after the first, at most 8.
-	SynCount   int
-	SynRetries []int
+	Refused    Mark
 	closedAt   int64
 	prev, next *Conn
-
-	// What every packet touches is together from here on.
-
-	// Last is the connection's last packet.
-	Last      Mark
-	handler   Handler
-	tuple     uint32
-	dir0      uint8
-	closed    bool // RST seen, or the FINs of both sides
-	touched   bool // had a packet since the eviction hand last passed
-	HasSYN    bool
-	HasSYNACK bool
-	// Sides are the two directions by sender.
-	Sides [2]Stream
 }
+
+// Endpoint is the end that is a side's. The two may still change places until
+// the first Data or Gap, when a SYN or SYN/ACK was captured late.
+func (c *Conn) Endpoint(side Side) netip.AddrPort {
+	return c.tuple.key.end(uint8(side) ^ c.dir0).AddrPort()
+}
+
+// Port is the side's port.
+func (c *Conn) Port(side Side) uint16 { return c.tuple.key.end(uint8(side) ^ c.dir0).Port }
 
 // Stream is what one side sent. Stream offsets count its bytes from 0, the
 // byte after the SYN or the first that was seen.
@@ -106,10 +112,6 @@ type Stream struct {
 	Acked int64
 	// Bytes counts the bytes handed over.
 	Bytes int64
-	// LastData is the last packet that carried bytes not seen before. FIN and
-	// RST are the first of each that the side sent.
-	LastData, FIN, RST Mark
-
 	queue *queue
 	base  uint32 // sequence number of offset 0
 	// ISN is the initial sequence number, valid when HasISN; from the SYN, or
@@ -122,6 +124,8 @@ type Stream struct {
 	HasISN                 bool
 	started                bool // base is final
 	ended                  bool // finSeq is valid
+	// FIN and RST are the first packet of each that the side sent.
+	FIN, RST Mark
 }
 
 // MidStream reports whether the capture does not show where a side's bytes
@@ -140,7 +144,6 @@ func (c *Conn) idle() bool {
 // turn makes the other side the initiator.
 func (c *Conn) turn() {
 	c.Sides[0], c.Sides[1] = c.Sides[1], c.Sides[0]
-	c.Endpoints[0], c.Endpoints[1] = c.Endpoints[1], c.Endpoints[0]
 	c.dir0 ^= 1
 }
 

@@ -134,7 +134,7 @@ func (c *Conn) synAck(x Side, s *link.Segment, m Mark) (Side, bool) {
 // and blind guesses do not end a connection.
 func (t *Table) reset(c *Conn, x Side, s *link.Segment, m Mark) {
 	st, peer := &c.Sides[x], &c.Sides[1-x]
-	unanswered := c.HasSYN && !c.HasSYNACK && x == 1 && int(peer.Packets) == c.SynCount
+	unanswered := c.HasSYN && !c.HasSYNACK && x == 1 && peer.Packets == c.SynCount
 	switch {
 	case unanswered && !st.started:
 		if s.Flags&link.ACK == 0 || !peer.acknowledged(s.Ack) {

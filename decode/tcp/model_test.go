@@ -112,7 +112,7 @@ func TestAgainstModel(t *testing.T) {
 // within the limits of the queue.
 func random(r *rand.Rand) (*model, []link.Segment) {
 	m := new(model)
-	ends := [2]netip.AddrPort{endA, endB}
+	ends := [2]link.Endpoint{endA, endB}
 	for x := range 2 {
 		m.sent[x] = make([]byte, r.IntN(3000))
 		for i := range m.sent[x] {
@@ -265,7 +265,7 @@ func FuzzTable(f *testing.F) {
 		for ; len(in) >= 10; in = in[10:] {
 			number++
 			s := link.Segment{Src: endA, Dst: endB, Flags: link.Flags(in[1] & 0x1f)}
-			s.Src = netip.AddrPortFrom(s.Src.Addr(), uint16(in[0]>>1&7))
+			s.Src.Port = uint16(in[0] >> 1 & 7)
 			if in[0]>>4&7 == 7 {
 				s.Src = s.Dst // a land attack
 			}
@@ -299,7 +299,7 @@ func BenchmarkInOrder(b *testing.B) {
 			payload := make([]byte, 50)
 			for i := range segments {
 				s := &segments[i]
-				s.Src = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 50000)
+				s.Src = link.EndpointOf(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 50000))
 				s.Dst, s.Seq, s.Flags = endB, 100, link.SYN
 				table.Add(s, Mark{Number: i + 1, Nano: 1})
 				s.Flags, s.Seq, s.Ack, s.Payload, s.Length = link.ACK|link.PSH, 101, 501, payload, len(payload)
@@ -338,8 +338,8 @@ func BenchmarkStorm(b *testing.B) {
 	b.ReportAllocs()
 	number := 0
 	for i := range b.N {
-		client := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 20), byte(i >> 12), byte(i >> 4)}), uint16(50000+i&15))
-		add := func(src, dst netip.AddrPort, seq, ack uint32, flags link.Flags, p []byte) {
+		client := link.EndpointOf(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 20), byte(i >> 12), byte(i >> 4)}), uint16(50000+i&15)))
+		add := func(src, dst link.Endpoint, seq, ack uint32, flags link.Flags, p []byte) {
 			number++
 			table.Add(&link.Segment{Src: src, Dst: dst, Seq: seq, Ack: ack, Flags: flags, Payload: p, Length: len(p)}, Mark{Number: number, Nano: int64(i) * 100_000})
 		}

@@ -56,14 +56,6 @@ func (q *queue) insert(off int64, data []byte, n int, m Mark) (again bool) {
 	return again
 }
 
-// seen is the offset behind the last chunk, 0 without any.
-func (q *queue) seen() int64 {
-	if len(q.chunks) == 0 {
-		return 0
-	}
-	return q.chunks[len(q.chunks)-1].end()
-}
-
 // pop removes the first chunk.
 func (q *queue) pop() chunk {
 	first := q.chunks[0]

@@ -96,7 +96,6 @@ func (t *Table) payload(c *Conn, x Side, off, end int64, p []byte, m Mark) {
 		off = st.Next
 	}
 	if off == st.Next && (st.queue == nil || len(st.queue.chunks) == 0) {
-		st.LastData = m
 		t.deliver(c, x, p, end-off, m)
 		return
 	}
@@ -127,7 +126,7 @@ func (t *Table) wait(c *Conn, x Side, off, end int64, p []byte, m Mark) (again b
 		st.queue = new(queue)
 	}
 	q := st.queue
-	before, held, chunks := q.seen(), q.bytes, len(q.chunks)
+	held := q.bytes
 	if len(p) > 0 {
 		again = q.insert(off, p, len(p), m)
 	}
@@ -135,9 +134,6 @@ func (t *Table) wait(c *Conn, x Side, off, end int64, p []byte, m Mark) (again b
 		again = q.insert(cut, nil, int(end-cut), m) || again
 	}
 	t.stats.Buffered += q.bytes - held
-	if len(q.chunks) > chunks || q.seen() > before {
-		st.LastData = m
-	}
 	q.covered = false
 	t.drain(c, x, m)
 	for len(q.chunks) > maxQueueChunks || q.bytes > maxQueueBytes ||

@@ -12,8 +12,8 @@ import (
 )
 
 var (
-	endA = netip.MustParseAddrPort("192.0.2.1:50000")
-	endB = netip.MustParseAddrPort("192.0.2.2:1883")
+	endA = link.EndpointOf(netip.MustParseAddrPort("192.0.2.1:50000"))
+	endB = link.EndpointOf(netip.MustParseAddrPort("192.0.2.2:1883"))
 )
 
 // A recorder follows every connection of a table and writes down what it is
@@ -31,12 +31,12 @@ func newRecorder() *recorder {
 
 func (r *recorder) open(c *Conn) Handler {
 	r.opened++
-	r.order = append(r.order, c.Number)
+	r.order = append(r.order, int(c.Number))
 	return r
 }
 
 func (r *recorder) add(c *Conn, format string, args ...any) {
-	r.events[c.Number] = append(r.events[c.Number], fmt.Sprintf(format, args...))
+	r.events[int(c.Number)] = append(r.events[int(c.Number)], fmt.Sprintf(format, args...))
 }
 
 func (r *recorder) Data(c *Conn, from Side, p []byte, m Mark) {
@@ -52,10 +52,10 @@ func (r *recorder) Gap(c *Conn, from Side, n int64, cut bool, m Mark) {
 }
 
 func (r *recorder) End(c *Conn) {
-	if _, again := r.ended[c.Number]; again {
+	if _, again := r.ended[int(c.Number)]; again {
 		r.add(c, "ended again")
 	}
-	r.ended[c.Number] = *c
+	r.ended[int(c.Number)] = *c
 }
 
 // connections gives one line a connection.

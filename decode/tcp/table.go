@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -22,6 +23,10 @@ type Options struct {
 	// MaxBuffered is how many bytes may wait behind holes in all connections
 	// together. Default 16 MiB.
 	MaxBuffered int
+	// MaxClosed is how many closed connections wait for late segments;
+	// beyond it the longest closed ends early. Default 1<<14: more only wait
+	// where thousands close each second.
+	MaxClosed int
 	// Linger is how long a closed connection waits for late segments, in
 	// capture time. Default 2 s: a packet that overtook another in the
 	// network or in the capture is out by milliseconds, a lost last segment
@@ -51,17 +56,11 @@ type Stats struct {
 // the packets' marks and may jump either way. It is not safe for concurrent
 // use.
 type Table struct {
-	opts   Options
-	tuples tuples
-	// lastKey and lastRef are the latest segment's, for segments of one
-	// connection come in bursts.
-	lastKey key
-	lastRef uint32
-
+	opts    Options
+	tuples  tuples
 	open    list // in order of opening, but for the eviction hand
 	closing list // in order of closing
 	spare   *Conn
-	fresh   []Conn
 
 	streams uint32
 	// unsure: from here on, versions of Wireshark number streams differently.
@@ -77,6 +76,9 @@ func NewTable(o Options) *Table {
 	}
 	if o.MaxEnded <= 0 {
 		o.MaxEnded = 1 << 18
+	}
+	if o.MaxClosed <= 0 {
+		o.MaxClosed = 1 << 14
 	}
 	if o.MaxBuffered <= 0 {
 		o.MaxBuffered = 16 << 20
@@ -98,25 +100,26 @@ func (t *Table) Stats() Stats {
 	return s
 }
 
+// Hash is the hash of a segment's endpoints that AddHashed wants. It may be
+// called by any goroutine.
+func (t *Table) Hash(s *link.Segment) uint32 { return t.tuples.hash(&s.Src, &s.Dst) }
+
 // Add takes the next segment of the capture. m.Number must be above 0.
-func (t *Table) Add(s *link.Segment, m Mark) {
+func (t *Table) Add(s *link.Segment, m Mark) { t.AddHashed(s, t.Hash(s), m) }
+
+// AddHashed is Add for a segment whose Hash is known.
+func (t *Table) AddHashed(s *link.Segment, hash uint32, m Mark) {
 	if m.Nano != 0 {
 		t.now = m.Nano
 	}
 	t.expire()
 
-	k, dir := keyOf(s.Src, s.Dst)
-	ref := t.lastRef
-	fresh := false
-	if ref == 0 || k != t.lastKey {
-		h := t.tuples.hash(&k)
-		if ref = t.tuples.find(&k, h); ref == 0 {
-			ref = t.tuples.insert(&k, h)
-			fresh = true
-		}
-		t.lastKey, t.lastRef = k, ref
+	k, dir := keyOf(s)
+	tp := t.tuples.find(&k, hash)
+	fresh := tp == nil
+	if fresh {
+		tp = t.tuples.insert(&k, hash)
 	}
-	tp := t.tuples.at(ref)
 	t.unsure = t.unsure || tp.conv.unsure(dir, s)
 	tp.conv.observe(dir, s, fresh, &t.streams)
 
@@ -130,7 +133,7 @@ func (t *Table) Add(s *link.Segment, m Mark) {
 		c = nil
 	}
 	if c == nil {
-		c = t.begin(ref, dir, fresh, s, m)
+		c = t.begin(tp, dir, fresh, s, m)
 	}
 	t.segment(c, c.side(dir), s, m)
 }
@@ -144,26 +147,25 @@ func (t *Table) Flush() {
 	for c := t.closing.head; c != nil; c = c.next {
 		all = append(all, c)
 	}
-	slices.SortFunc(all, func(a, b *Conn) int { return a.Number - b.Number })
-	for _, c := range all {
+	slices.SortFunc(all, func(a, b *Conn) int { return cmp.Compare(a.Number, b.Number) })
+	for i, c := range all {
 		t.end(c)
+		all[i], t.spare = nil, nil // let go of it: sessions need the memory
 	}
 }
 
 // begin makes the connection that a segment opens.
-func (t *Table) begin(ref uint32, dir uint8, fresh bool, s *link.Segment, m Mark) *Conn {
+func (t *Table) begin(tp *tuple, dir uint8, fresh bool, s *link.Segment, m Mark) *Conn {
 	if !fresh {
-		t.tuples.revive(ref)
+		t.tuples.revive(tp)
 	}
 	if t.open.n+t.closing.n >= t.opts.MaxConns {
 		t.evict()
 	}
-	tp := t.tuples.at(ref)
 	c := t.allocate()
 	t.stats.Connections++
-	c.Number, c.Stream, c.StreamUnsure = t.stats.Connections, int(tp.conv.stream), t.unsure
-	c.First, c.tuple, c.dir0 = m, ref, dir
-	c.Endpoints[0], c.Endpoints[1] = s.Src, s.Dst
+	c.Number, c.Stream, c.StreamUnsure = uint32(t.stats.Connections), tp.conv.stream, t.unsure
+	c.First, c.tuple, c.dir0 = m, tp, dir
 	if s.Flags&(link.SYN|link.ACK|link.RST) == link.SYN|link.ACK {
 		c.turn()
 	}
@@ -188,7 +190,7 @@ func (t *Table) follow(c *Conn) Handler {
 func (t *Table) end(c *Conn) {
 	t.finish(c, 0)
 	t.finish(c, 1)
-	tp := t.tuples.at(c.tuple)
+	tp := c.tuple
 	for dir := range uint8(2) {
 		st := &c.Sides[c.side(dir)]
 		tp.known[dir] = st.started
@@ -196,14 +198,11 @@ func (t *Table) end(c *Conn) {
 		tp.last[dir] = st.base + uint32(st.Next)
 	}
 	tp.conn = nil
-	t.tuples.retire(c.tuple)
+	t.tuples.retire(tp)
 	if t.tuples.ended.n > t.opts.MaxEnded {
-		old := t.tuples.ended.head
+		old := t.tuples.at(t.tuples.ended.head)
 		t.tuples.revive(old)
 		t.tuples.remove(old)
-		if old == t.lastRef {
-			t.lastRef = 0
-		}
 	}
 	if c.closed {
 		t.closing.remove(c)
@@ -221,7 +220,7 @@ func (t *Table) expire() {
 		if t.now < c.closedAt { // the clock was set back
 			c.closedAt = t.now
 		}
-		if t.now-c.closedAt < int64(t.opts.Linger) {
+		if t.now-c.closedAt < int64(t.opts.Linger) && t.closing.n <= t.opts.MaxClosed {
 			return
 		}
 		t.end(c)
@@ -256,20 +255,14 @@ func (t *Table) close(c *Conn) {
 	t.closing.push(c)
 }
 
-// connChunk is how many connections are allocated at once.
-const connChunk = 256
-
+// allocate takes a connection that ended before, if there is one.
 func (t *Table) allocate() *Conn {
-	if c := t.spare; c != nil {
-		t.spare = c.next
-		c.next = nil
-		return c
+	c := t.spare
+	if c == nil {
+		return new(Conn)
 	}
-	if len(t.fresh) == 0 {
-		t.fresh = make([]Conn, connChunk)
-	}
-	c := &t.fresh[0]
-	t.fresh = t.fresh[1:]
+	t.spare = c.next
+	c.next = nil
 	return c
 }
 

@@ -382,8 +382,8 @@ func TestConnFields(t *testing.T) {
 		A FA 104 504
 		B A 504 105
 		B R 504`)
-	if c.Endpoints != [2]netip.AddrPort{endA, endB} {
-		t.Errorf("Endpoints = %v", c.Endpoints)
+	if c.Endpoint(0) != endA.AddrPort() || c.Endpoint(1) != endB.AddrPort() {
+		t.Errorf("endpoints %v and %v", c.Endpoint(0), c.Endpoint(1))
 	}
 	if !c.HasSYN || !c.HasSYNACK || c.MidStream(0) || c.MidStream(1) {
 		t.Errorf("HasSYN %v, HasSYNACK %v, MidStream %v %v", c.HasSYN, c.HasSYNACK, c.MidStream(0), c.MidStream(1))
@@ -401,10 +401,10 @@ func TestConnFields(t *testing.T) {
 	if a.ISN != 100 || b.ISN != 500 || !a.HasISN || !b.HasISN {
 		t.Errorf("ISN %d %d", a.ISN, b.ISN)
 	}
-	if a.Bytes != 3 || a.Next != 3 || a.Acked != 3 || a.Packets != 7 || a.Retransmitted != 1 || a.LastData.Number != 5 || a.FIN.Number != 10 || a.RST.Seen() {
+	if a.Bytes != 3 || a.Next != 3 || a.Acked != 3 || a.Packets != 7 || a.Retransmitted != 1 || a.FIN.Number != 10 || a.RST.Seen() {
 		t.Errorf("side 0 = %+v", a)
 	}
-	if b.Bytes != 2 || b.Acked != 2 || b.Packets != 5 || b.Retransmitted != 0 || b.LastData.Number != 7 || b.FIN.Number != 9 || b.RST.Number != 12 {
+	if b.Bytes != 2 || b.Acked != 2 || b.Packets != 5 || b.Retransmitted != 0 || b.FIN.Number != 9 || b.RST.Number != 12 {
 		t.Errorf("side 1 = %+v", b)
 	}
 	if want := time.Unix(0, int64(time.Hour+3100*time.Millisecond)).UTC(); !c.SynAck.Time().Equal(want) {
@@ -422,7 +422,7 @@ func TestCounts(t *testing.T) {
 		A A 110 501 jk
 		A A 110 501 jk
 		A A 107 501 ghijk`)
-	if a := c.Sides[0]; a.Retransmitted != 4 || a.Bytes != 11 || a.LastData.Number != 11 {
+	if a := c.Sides[0]; a.Retransmitted != 4 || a.Bytes != 11 {
 		t.Errorf("side 0 = %+v, want 4 retransmitted, 11 bytes, the last in packet 11", a)
 	}
 	c = fields(t, opened+"B A 501 105\nA FA 101 501 abc")
@@ -472,7 +472,7 @@ func TestRefused(t *testing.T) {
 func TestInitiator(t *testing.T) {
 	for name, tt := range map[string]struct {
 		script string
-		want   netip.AddrPort
+		want   link.Endpoint
 		mid    [2]bool
 	}{
 		"SYN":                              {"B S 500\nA SA 100 501", endB, [2]bool{}},
@@ -486,8 +486,8 @@ func TestInitiator(t *testing.T) {
 		"first packet, then FINs":          {"B FA 501 101\nA FA 101 502", endB, [2]bool{true, true}},
 	} {
 		c := fields(t, tt.script)
-		if c.Endpoints[0] != tt.want || [2]bool{c.MidStream(0), c.MidStream(1)} != tt.mid {
-			t.Errorf("%s: initiator %v, mid-stream %v %v; want %v %v", name, c.Endpoints[0], c.MidStream(0), c.MidStream(1), tt.want, tt.mid)
+		if c.Endpoint(0) != tt.want.AddrPort() || [2]bool{c.MidStream(0), c.MidStream(1)} != tt.mid {
+			t.Errorf("%s: initiator %v, mid-stream %v %v; want %v %v", name, c.Endpoint(0), c.MidStream(0), c.MidStream(1), tt.want, tt.mid)
 		}
 	}
 }
@@ -540,7 +540,7 @@ func TestStream(t *testing.T) {
 		table.Flush()
 		var got []int
 		for _, n := range r.order {
-			got = append(got, r.ended[n].Stream)
+			got = append(got, int(r.ended[n].Stream))
 		}
 		if !slices.Equal(got, tt.want) || int(table.streams) != slices.Max(tt.want)+1 {
 			t.Errorf("%s: streams %v of %d, want %v", name, got, table.streams, tt.want)
@@ -613,7 +613,7 @@ func TestLinger(t *testing.T) {
 
 // storm adds a SYN, and if both an answer, of connection i.
 func storm(table *Table, i, number int, both bool) {
-	client := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 24), byte(i >> 16), byte(i >> 8)}), uint16(1024+i&0xff))
+	client := link.EndpointOf(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 24), byte(i >> 16), byte(i >> 8)}), uint16(1024+i&0xff)))
 	table.Add(&link.Segment{Src: client, Dst: endB, Seq: 100, Flags: link.SYN}, Mark{Number: number, Nano: 1})
 	if both {
 		table.Add(&link.Segment{Src: endB, Dst: client, Seq: 500, Ack: 101, Flags: link.SYN | link.ACK}, Mark{Number: number + 1, Nano: 1})
@@ -680,7 +680,7 @@ func TestRemembered(t *testing.T) {
 func TestForgotten(t *testing.T) {
 	table := NewTable(Options{MaxEnded: 1})
 	number := 0
-	refuse := func(client netip.AddrPort, flags link.Flags, at time.Duration) {
+	refuse := func(client link.Endpoint, flags link.Flags, at time.Duration) {
 		number++
 		s := &link.Segment{Src: client, Dst: endB, Seq: 100, Flags: link.SYN}
 		if flags != link.SYN {
@@ -688,8 +688,8 @@ func TestForgotten(t *testing.T) {
 		}
 		table.Add(s, Mark{Number: number, Nano: int64(at)})
 	}
-	other := netip.MustParseAddrPort("192.0.2.9:50000")
-	for _, client := range []netip.AddrPort{endA, other} {
+	other := link.EndpointOf(netip.MustParseAddrPort("192.0.2.9:50000"))
+	for _, client := range []link.Endpoint{endA, other} {
 		refuse(client, link.SYN, time.Second)
 		refuse(client, link.RST|link.ACK, time.Second)
 	}
@@ -722,7 +722,7 @@ type endings struct{ order *[]int }
 
 func (endings) Data(*Conn, Side, []byte, Mark)     {}
 func (endings) Gap(*Conn, Side, int64, bool, Mark) {}
-func (e endings) End(c *Conn)                      { *e.order = append(*e.order, c.Number) }
+func (e endings) End(c *Conn)                      { *e.order = append(*e.order, int(c.Number)) }
 
 func TestNobodyFollows(t *testing.T) {
 	for _, open := range []func(*Conn) Handler{nil, func(*Conn) Handler { return nil }} {
@@ -738,22 +738,22 @@ func TestNobodyFollows(t *testing.T) {
 // TestTuples compares the hash table with a map.
 func TestTuples(t *testing.T) {
 	table := newTuples()
-	model := map[key]uint32{}
+	model := map[key]*tuple{}
+	hash := func(k *key) uint32 { return table.hash(&k.low, &k.high) }
 	var keys []key
 	for i := range 20000 {
 		n := i * 7919 % 5000
 		var k key
-		k[3], k[4] = byte(n), byte(n>>8)
-		h := table.hash(&k)
-		ref := table.find(&k, h)
-		if ref != model[k] {
-			t.Fatalf("step %d: found %d, want %d", i, ref, model[k])
+		k.low.Addr[0], k.high.Port = uint64(n&0xff), uint16(n>>8)
+		tp := table.find(&k, hash(&k))
+		if tp != model[k] {
+			t.Fatalf("step %d: found %p, want %p", i, tp, model[k])
 		}
-		if ref == 0 {
-			model[k] = table.insert(&k, h)
+		if tp == nil {
+			model[k] = table.insert(&k, hash(&k))
 			keys = append(keys, k)
 		} else if i%3 == 0 {
-			table.remove(ref)
+			table.remove(tp)
 			delete(model, k)
 		}
 		if table.used != len(model) {
@@ -761,8 +761,8 @@ func TestTuples(t *testing.T) {
 		}
 	}
 	for _, k := range keys {
-		if ref := table.find(&k, table.hash(&k)); ref != model[k] {
-			t.Fatalf("at the end: found %d, want %d", ref, model[k])
+		if tp := table.find(&k, hash(&k)); tp != model[k] {
+			t.Fatalf("at the end: found %p, want %p", tp, model[k])
 		}
 	}
 }

@@ -1,31 +1,31 @@
 package tcp
 
 import (
-	"bytes"
-	"encoding/binary"
-	"hash/maphash"
-	"net/netip"
+	"math/bits"
+	"math/rand/v2"
 
 	"github.com/mqttriage/mqttriage/decode/link"
 )
 
-// key is a 4-tuple: the two addresses and the two ports, the lower endpoint
-// first, so that both directions have the same key.
-type key [36]byte
+// key is a 4-tuple, the lower endpoint first, so that both directions have the
+// same key.
+type key struct{ low, high link.Endpoint }
 
 // keyOf makes the key of a segment, and the direction in it: 0 from the lower
 // endpoint, 1 from the higher.
-func keyOf(src, dst netip.AddrPort) (k key, dir uint8) {
-	a, b := src.Addr().As16(), dst.Addr().As16()
-	p, q := src.Port(), dst.Port()
-	if order := bytes.Compare(a[:], b[:]); order > 0 || order == 0 && p > q {
-		a, b, p, q, dir = b, a, q, p, 1
+func keyOf(s *link.Segment) (k key, dir uint8) {
+	if s.Dst.Less(&s.Src) {
+		return key{s.Dst, s.Src}, 1
 	}
-	copy(k[:], a[:])
-	copy(k[16:], b[:])
-	binary.BigEndian.PutUint16(k[32:], p)
-	binary.BigEndian.PutUint16(k[34:], q)
-	return k, dir
+	return key{s.Src, s.Dst}, 0
+}
+
+// end is the endpoint that sends in a direction.
+func (k *key) end(dir uint8) link.Endpoint {
+	if dir == 0 {
+		return k.low
+	}
+	return k.high
 }
 
 // tuple is what is known of a 4-tuple. It outlives its connection for a while,
@@ -38,7 +38,7 @@ type tuple struct {
 	// direction's first byte and behind its last; valid where known.
 	first, last [2]uint32
 	known       [2]bool
-	hash        uint32
+	hash, ref   uint32 // ref is the tuple's own number
 	prev, next  uint32 // in the list of ended tuples
 }
 
@@ -65,7 +65,7 @@ const tupleChunk = 512
 // that it holds no pointers for the collector to follow. The seed keeps a
 // sender from choosing addresses that collide.
 type tuples struct {
-	seed   maphash.Seed
+	seed   [4]uint64
 	slots  []slot
 	used   int
 	chunks [][]tuple
@@ -84,7 +84,11 @@ type ring struct {
 }
 
 func newTuples() tuples {
-	return tuples{seed: maphash.MakeSeed(), slots: make([]slot, 1024)}
+	t := tuples{slots: make([]slot, 1024)}
+	for i := range t.seed {
+		t.seed[i] = rand.Uint64()
+	}
+	return t
 }
 
 func (t *tuples) at(ref uint32) *tuple {
@@ -92,24 +96,35 @@ func (t *tuples) at(ref uint32) *tuple {
 	return &t.chunks[i/tupleChunk][i%tupleChunk]
 }
 
-func (t *tuples) hash(k *key) uint32 { return uint32(maphash.Bytes(t.seed, k[:])) }
+// hash folds 128-bit products with secret factors, as wyhash does; it is the
+// same for both directions. maphash takes three times as long for a key with
+// padding.
+func (t *tuples) hash(a, b *link.Endpoint) uint32 { return t.mix(a) + t.mix(b) }
 
-// find returns the reference of k, or 0.
-func (t *tuples) find(k *key, hash uint32) uint32 {
+func (t *tuples) mix(e *link.Endpoint) uint32 {
+	high, low := bits.Mul64(e.Addr[0]^t.seed[0], e.Addr[1]^t.seed[1])
+	high, low = bits.Mul64(high^low^t.seed[2], uint64(e.Port)^t.seed[3])
+	return uint32(high ^ low)
+}
+
+// find returns the tuple of k, or nil.
+func (t *tuples) find(k *key, hash uint32) *tuple {
 	mask := uint32(len(t.slots) - 1)
 	for i := hash & mask; ; i = (i + 1) & mask {
 		s := t.slots[i]
 		if s.ref == 0 {
-			return 0
+			return nil
 		}
-		if s.hash == hash && t.at(s.ref).key == *k {
-			return s.ref
+		if s.hash == hash {
+			if tp := t.at(s.ref); tp.key == *k {
+				return tp
+			}
 		}
 	}
 }
 
 // insert adds k, which is not in the table.
-func (t *tuples) insert(k *key, hash uint32) uint32 {
+func (t *tuples) insert(k *key, hash uint32) *tuple {
 	if (t.used+1)*4 > len(t.slots)*3 {
 		t.grow()
 	}
@@ -123,10 +138,11 @@ func (t *tuples) insert(k *key, hash uint32) uint32 {
 		t.made++
 		ref = t.made
 	}
-	*t.at(ref) = tuple{key: *k, hash: hash}
+	tp := t.at(ref)
+	*tp = tuple{key: *k, hash: hash, ref: ref}
 	t.place(slot{hash, ref})
 	t.used++
-	return ref
+	return tp
 }
 
 func (t *tuples) place(s slot) {
@@ -149,8 +165,8 @@ func (t *tuples) grow() {
 }
 
 // remove forgets a tuple that is not in the list of ended ones.
-func (t *tuples) remove(ref uint32) {
-	tp := t.at(ref)
+func (t *tuples) remove(tp *tuple) {
+	ref := tp.ref
 	mask := uint32(len(t.slots) - 1)
 	i := tp.hash & mask
 	for t.slots[i].ref != ref {
@@ -171,21 +187,19 @@ func (t *tuples) remove(ref uint32) {
 }
 
 // retire puts a tuple at the end of the list of ended ones.
-func (t *tuples) retire(ref uint32) {
-	tp := t.at(ref)
+func (t *tuples) retire(tp *tuple) {
 	tp.prev, tp.next = t.ended.tail, 0
 	if t.ended.tail != 0 {
-		t.at(t.ended.tail).next = ref
+		t.at(t.ended.tail).next = tp.ref
 	} else {
-		t.ended.head = ref
+		t.ended.head = tp.ref
 	}
-	t.ended.tail = ref
+	t.ended.tail = tp.ref
 	t.ended.n++
 }
 
 // revive takes a tuple out of the list of ended ones.
-func (t *tuples) revive(ref uint32) {
-	tp := t.at(ref)
+func (t *tuples) revive(tp *tuple) {
 	if tp.prev != 0 {
 		t.at(tp.prev).next = tp.next
 	} else {

@@ -107,16 +107,16 @@ func compareStreams(t *testing.T, path string, next func() (capture.Packet, erro
 		if err != nil {
 			return compared
 		}
-		if decoder.Decode(p, &s) != link.OK {
+		if decoder.Decode(&p, &s) != link.OK {
 			continue
 		}
-		k, _ := keyOf(s.Src, s.Dst)
-		h := table.tuples.hash(&k)
-		if ref := table.tuples.find(&k, h); ref != 0 && oldTshark() {
-			table.tuples.at(ref).conv.finished = false
+		k, _ := keyOf(&s)
+		h := table.Hash(&s)
+		if tp := table.tuples.find(&k, h); tp != nil && oldTshark() {
+			tp.conv.finished = false
 		}
 		table.Add(&s, MarkAt(p.Number, p.Time))
-		ours := int(table.tuples.at(table.tuples.find(&k, h)).conv.stream)
+		ours := int(table.tuples.find(&k, h).conv.stream)
 		if want, ok := theirs[p.Number]; ok {
 			compared++
 			if ours != want {
@@ -153,11 +153,11 @@ func pcapOf(t *testing.T, script string) []byte {
 	for _, line := range lines(script) {
 		s, m := parse(t, line, 1, &clock)
 		n := 40 + len(s.Payload)
-		src, dst := s.Src.Addr().As4(), s.Dst.Addr().As4()
+		src, dst := s.Src.AddrPort().Addr().As4(), s.Dst.AddrPort().Addr().As4()
 		ip := []byte{0x45, 0, byte(n >> 8), byte(n), 0, 0, 0, 0, 64, 6, 0, 0}
 		ip = append(append(ip, src[:]...), dst[:]...)
-		ip = be.AppendUint16(ip, s.Src.Port())
-		ip = be.AppendUint16(ip, s.Dst.Port())
+		ip = be.AppendUint16(ip, s.Src.Port)
+		ip = be.AppendUint16(ip, s.Dst.Port)
 		ip = be.AppendUint32(ip, s.Seq)
 		ip = be.AppendUint32(ip, s.Ack)
 		ip = append(ip, 5<<4, byte(s.Flags), 0xff, 0xff, 0, 0, 0, 0)

@@ -1,0 +1,90 @@
+package decode
+
+import (
+	"maps"
+	"runtime"
+
+	"github.com/mqttriage/mqttriage/capture"
+)
+
+// Read adds all packets of a source and closes the decoder. It returns what
+// ended the source: io.EOF after the last packet.
+//
+// Where there is more than one processor, one goroutine reads the file and
+// undoes the layers, another follows the connections: about half of the work
+// each. What comes out is the same.
+func (d *Decoder) Read(source capture.Source) error {
+	var err error
+	if runtime.GOMAXPROCS(0) == 1 {
+		err = d.readAlone(source)
+	} else {
+		err = d.readAhead(source)
+	}
+	d.Close()
+	// What the capture says itself goes before what DNS said in it.
+	maps.Copy(d.origin.Names, source.Info().Names)
+	return err
+}
+
+// A bundle is a batch of packets and what their frames are.
+type bundle struct {
+	batch  capture.Batch
+	frames []frame
+}
+
+// read fills a bundle with the source's next packets.
+func (d *Decoder) read(source capture.Source, b *bundle) error {
+	if err := source.Read(&b.batch); err != nil {
+		return err
+	}
+	packets := b.batch.Packets
+	if len(packets) > cap(b.frames) {
+		b.frames = make([]frame, cap(packets))
+	}
+	b.frames = b.frames[:len(packets)]
+	for i := range packets {
+		d.frame(&packets[i], &b.frames[i])
+	}
+	return nil
+}
+
+func (d *Decoder) take(b *bundle) {
+	for i := range b.frames {
+		d.follow(&b.frames[i])
+	}
+}
+
+func (d *Decoder) readAlone(source capture.Source) error {
+	var b bundle
+	for {
+		if err := d.read(source, &b); err != nil {
+			return err
+		}
+		d.take(&b)
+	}
+}
+
+// ahead is how many bundles are on their way at once.
+const ahead = 4
+
+func (d *Decoder) readAhead(source capture.Source) error {
+	empty, full := make(chan *bundle, ahead), make(chan *bundle, ahead)
+	for range ahead {
+		empty <- new(bundle)
+	}
+	var err error
+	go func() {
+		defer close(full)
+		for b := range empty {
+			if err = d.read(source, b); err != nil {
+				return
+			}
+			full <- b
+		}
+	}()
+	for b := range full {
+		d.take(b)
+		empty <- b
+	}
+	return err
+}
