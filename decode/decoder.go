@@ -6,6 +6,7 @@ import (
 	"github.com/mqttriage/mqttriage/capture"
 	"github.com/mqttriage/mqttriage/decode/dns"
 	"github.com/mqttriage/mqttriage/decode/link"
+	"github.com/mqttriage/mqttriage/decode/mqtt"
 	"github.com/mqttriage/mqttriage/decode/tcp"
 )
 
@@ -35,6 +36,7 @@ type Decoder struct {
 	origin *Origin
 	emit   func(*Session)
 	link   *link.Decoder
+	parser mqtt.Parser
 	table  *tcp.Table
 
 	packets, segments int

@@ -63,9 +63,11 @@ func (f *follower) Data(c *tcp.Conn, from tcp.Side, p []byte, m tcp.Mark) {
 	at := event(m)
 	if !dir.first.Seen() {
 		dir.first = at
-		dir.began = at
 	}
 	dir.last = at
+	if len(dir.head) == 0 && dir.framer.Between() {
+		dir.began = at
+	}
 	if dir.kind == mqtt.KindNeedMore {
 		if len(dir.head) > 0 {
 			p = append(dir.head, p...)
@@ -141,15 +143,19 @@ func (f *follower) speaksMQTT(c *tcp.Conn, from tcp.Side) bool {
 
 func (f *follower) feed(c *tcp.Conn, from tcp.Side, p []byte, at Event) {
 	dir := &f.dirs[from]
-	rest := int64(len(p))
 	for len(p) > 0 {
-		n, frame, whole := dir.framer.Feed(p)
-		p, rest = p[n:], rest-int64(n)
-		if whole {
-			f.frame(c, from, frame, at, c.Sides[from].Next-rest)
-			dir.began = at
+		if f.firstPacket != 0 {
+			// Nothing is to be learnt any more from packets that are skipped.
+			if p = p[dir.framer.Pass(p):]; len(p) == 0 {
+				return
+			}
 		}
-		if n == 0 && !whole {
+		n, frame, whole := dir.framer.Feed(p)
+		p = p[n:]
+		if whole {
+			f.frame(c, from, frame, at, c.Sides[from].Next-int64(len(p)))
+			dir.began = at
+		} else if n == 0 {
 			return // the framer only swallows from here on
 		}
 	}
@@ -173,7 +179,7 @@ func (f *follower) frame(c *tcp.Conn, from tcp.Side, fr mqtt.Frame, at Event, en
 			f.makeRare().SecondConnect = at
 			return
 		}
-		connect, err := mqtt.ParseConnect(fr)
+		connect, err := f.d.parser.Connect(fr)
 		if err != nil {
 			return
 		}
@@ -189,7 +195,7 @@ func (f *follower) frame(c *tcp.Conn, from tcp.Side, fr mqtt.Frame, at Event, en
 		if f.connack != nil {
 			return // Cumulocity signals errors in mid-session so
 		}
-		connack, err := mqtt.ParseConnack(fr, f.connect)
+		connack, err := f.d.parser.Connack(fr, f.connect)
 		if err != nil {
 			return
 		}
@@ -198,7 +204,7 @@ func (f *follower) frame(c *tcp.Conn, from tcp.Side, fr mqtt.Frame, at Event, en
 		if f.disconnect != nil {
 			return // the answer to the one that ended the session
 		}
-		disconnect, err := mqtt.ParseDisconnect(fr)
+		disconnect, err := f.d.parser.Disconnect(fr)
 		if err != nil {
 			return
 		}

@@ -48,9 +48,10 @@ func (d *Decoder) read(source capture.Source, b *bundle) error {
 	return nil
 }
 
-func (d *Decoder) take(b *bundle) {
-	for i := range b.frames {
-		d.follow(&b.frames[i])
+// take follows the frames of a bundle.
+func (d *Decoder) take(frames []frame) {
+	for i := range frames {
+		d.follow(&frames[i])
 	}
 }
 
@@ -60,7 +61,7 @@ func (d *Decoder) readAlone(source capture.Source) error {
 		if err := d.read(source, &b); err != nil {
 			return err
 		}
-		d.take(&b)
+		d.take(b.frames)
 	}
 }
 
@@ -83,7 +84,7 @@ func (d *Decoder) readAhead(source capture.Source) error {
 		}
 	}()
 	for b := range full {
-		d.take(b)
+		d.take(b.frames)
 		empty <- b
 	}
 	return err

@@ -20,22 +20,22 @@ const (
 )
 
 // Endpoint is an address and a port, laid out to be compared and hashed fast.
-// Addr is the 16 bytes of an IPv6 address as two numbers, that of an IPv4
-// address in its mapped form (RFC 4291 §2.5.5.2).
+// High and Low are the 16 bytes of an IPv6 address, or of an IPv4 address in
+// its mapped form (RFC 4291 §2.5.5.2).
 type Endpoint struct {
-	Addr [2]uint64
-	Port uint16
+	High, Low uint64
+	Port      uint16
 }
 
 // v4mapped stands before the 32 bits of an IPv4 address.
 const v4mapped = 0xffff << 32
 
 func endpoint4(addr []byte, port uint16) Endpoint {
-	return Endpoint{[2]uint64{0, v4mapped | uint64(binary.BigEndian.Uint32(addr))}, port}
+	return Endpoint{0, v4mapped | uint64(binary.BigEndian.Uint32(addr)), port}
 }
 
 func endpoint6(addr []byte, port uint16) Endpoint {
-	return Endpoint{[2]uint64{binary.BigEndian.Uint64(addr), binary.BigEndian.Uint64(addr[8:])}, port}
+	return Endpoint{binary.BigEndian.Uint64(addr), binary.BigEndian.Uint64(addr[8:]), port}
 }
 
 // EndpointOf is the Endpoint of an address without zone, and a port.
@@ -47,20 +47,9 @@ func EndpointOf(a netip.AddrPort) Endpoint {
 // AddrPort is the endpoint as the rest of the program has it.
 func (e Endpoint) AddrPort() netip.AddrPort {
 	var b [16]byte
-	binary.BigEndian.PutUint64(b[:], e.Addr[0])
-	binary.BigEndian.PutUint64(b[8:], e.Addr[1])
+	binary.BigEndian.PutUint64(b[:], e.High)
+	binary.BigEndian.PutUint64(b[8:], e.Low)
 	return netip.AddrPortFrom(netip.AddrFrom16(b).Unmap(), e.Port)
-}
-
-// Less orders endpoints by address, then port.
-func (e *Endpoint) Less(o *Endpoint) bool {
-	switch {
-	case e.Addr[0] != o.Addr[0]:
-		return e.Addr[0] < o.Addr[0]
-	case e.Addr[1] != o.Addr[1]:
-		return e.Addr[1] < o.Addr[1]
-	}
-	return e.Port < o.Port
 }
 
 // Segment is one TCP segment as a frame carries it.

@@ -76,6 +76,9 @@ func Detect(p []byte) Kind {
 	}
 	waiting := false
 	for _, start := range httpStarts {
+		if p[0] != start[0] {
+			continue
+		}
 		switch hasPrefix(p, start) {
 		case yes:
 			return KindHTTP

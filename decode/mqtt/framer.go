@@ -103,6 +103,32 @@ func (f *Framer) Feed(p []byte) (n int, fr Frame, ok bool) {
 	return len(p), Frame{}, false
 }
 
+// Pass moves over the packets at the start of p that are skipped, as long as
+// each lies in p as a whole, and returns how many bytes they take. It is what
+// Feed would do with them, for a caller who does not want to be told.
+func (f *Framer) Pass(p []byte) (n int) {
+	if f.state != inHeader || f.nhead != 0 || f.spent {
+		return 0
+	}
+	for len(p)-n >= 2 {
+		first, length := p[n], int(p[n+1])
+		end := n + 2 + length
+		if length >= 0x80 {
+			// Two length bytes, the second not 0, are the next most common.
+			if len(p)-n < 3 || p[n+2] == 0 || p[n+2] >= 0x80 {
+				break
+			}
+			end = n + 3 + length&0x7f + int(p[n+2])<<7
+		}
+		t := Type(first >> 4)
+		if skipped>>t&1 == 0 || end > len(p) || t != TypePublish && first&15 != fixedFlags[t] {
+			break
+		}
+		n = end
+	}
+	return n
+}
+
 // skipped are the types of which any length is plausible and no byte is kept.
 const skipped = 1<<TypePublish | 1<<TypePuback | 1<<TypePubrec | 1<<TypePubrel | 1<<TypePubcomp |
 	1<<TypeSubscribe | 1<<TypeSuback | 1<<TypeUnsubscribe | 1<<TypeUnsuback
@@ -267,6 +293,9 @@ func (f *Framer) InPacket() (t Type, have, want int) {
 	}
 	return 0, 0, 0
 }
+
+// Between reports that no packet has begun that is not complete.
+func (f *Framer) Between() bool { return f.state == inHeader && f.nhead == 0 }
 
 // Partial is the beginning of the packet in progress, marked Incomplete: so
 // that what a CONNECT says can be told although its end was never seen. It is

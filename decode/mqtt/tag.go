@@ -1,9 +1,6 @@
 package mqtt
 
-import (
-	"encoding/binary"
-	"hash/maphash"
-)
+import "hash/maphash"
 
 // tagSeed is drawn once per process: a tag cannot be looked up in a table made
 // beforehand, and says nothing in another run.
@@ -17,14 +14,10 @@ func tagOf(value []byte) Tag {
 // packetTag is the tag of a whole packet. The length counts too, since of a
 // packet that is too large only the beginning is there.
 func packetTag(fr Frame) Tag {
-	var h maphash.Hash
-	h.SetSeed(tagSeed)
-	var head [9]byte
-	head[0] = byte(fr.Type)<<4 | fr.Flags
-	binary.BigEndian.PutUint64(head[1:], uint64(fr.Length))
-	h.Write(head[:])
-	h.Write(fr.Body)
-	return presentTag(h.Sum64())
+	type packet struct{ head, length, body uint64 }
+	return presentTag(maphash.Comparable(tagSeed, packet{
+		head: uint64(fr.Type)<<4 | uint64(fr.Flags), length: uint64(fr.Length), body: maphash.Bytes(tagSeed, fr.Body),
+	}))
 }
 
 // presentTag keeps 0 for absent values.

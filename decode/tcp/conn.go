@@ -97,11 +97,11 @@ type Conn struct {
 // Endpoint is the end that is a side's. The two may still change places until
 // the first Data or Gap, when a SYN or SYN/ACK was captured late.
 func (c *Conn) Endpoint(side Side) netip.AddrPort {
-	return c.tuple.key.end(uint8(side) ^ c.dir0).AddrPort()
+	return c.tuple.ends[uint8(side)^c.dir0].AddrPort()
 }
 
 // Port is the side's port.
-func (c *Conn) Port(side Side) uint16 { return c.tuple.key.end(uint8(side) ^ c.dir0).Port }
+func (c *Conn) Port(side Side) uint16 { return c.tuple.ends[uint8(side)^c.dir0].Port }
 
 // Stream is what one side sent. Stream offsets count its bytes from 0, the
 // byte after the SYN or the first that was seen.

@@ -102,7 +102,7 @@ func (t *Table) Stats() Stats {
 
 // Hash is the hash of a segment's endpoints that AddHashed wants. It may be
 // called by any goroutine.
-func (t *Table) Hash(s *link.Segment) uint32 { return t.tuples.hash(&s.Src, &s.Dst) }
+func (t *Table) Hash(s *link.Segment) uint32 { return t.tuples.hash(s) }
 
 // Add takes the next segment of the capture. m.Number must be above 0.
 func (t *Table) Add(s *link.Segment, m Mark) { t.AddHashed(s, t.Hash(s), m) }
@@ -114,11 +114,10 @@ func (t *Table) AddHashed(s *link.Segment, hash uint32, m Mark) {
 	}
 	t.expire()
 
-	k, dir := keyOf(s)
-	tp := t.tuples.find(&k, hash)
+	tp, dir := t.tuples.find(s, hash)
 	fresh := tp == nil
 	if fresh {
-		tp = t.tuples.insert(&k, hash)
+		tp = t.tuples.insert(s, hash)
 	}
 	t.unsure = t.unsure || tp.conv.unsure(dir, s)
 	tp.conv.observe(dir, s, fresh, &t.streams)

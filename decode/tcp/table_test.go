@@ -737,21 +737,24 @@ func TestNobodyFollows(t *testing.T) {
 
 // TestTuples compares the hash table with a map.
 func TestTuples(t *testing.T) {
+	type key struct{ client, server link.Endpoint }
 	table := newTuples()
 	model := map[key]*tuple{}
-	hash := func(k *key) uint32 { return table.hash(&k.low, &k.high) }
-	var keys []key
+	var all []link.Segment
 	for i := range 20000 {
 		n := i * 7919 % 5000
-		var k key
-		k.low.Addr[0], k.high.Port = uint64(n&0xff), uint16(n>>8)
-		tp := table.find(&k, hash(&k))
-		if tp != model[k] {
-			t.Fatalf("step %d: found %p, want %p", i, tp, model[k])
+		s := link.Segment{Src: link.Endpoint{High: uint64(n & 0xff)}, Dst: link.Endpoint{Port: uint16(n >> 8)}}
+		k := key{s.Src, s.Dst}
+		if i%2 == 1 {
+			s.Src, s.Dst = s.Dst, s.Src
+		}
+		tp, dir := table.find(&s, table.hash(&s))
+		if tp != model[k] || tp != nil && tp.ends[dir] != s.Src {
+			t.Fatalf("step %d: found %p, direction %d, want %p", i, tp, dir, model[k])
 		}
 		if tp == nil {
-			model[k] = table.insert(&k, hash(&k))
-			keys = append(keys, k)
+			model[k] = table.insert(&s, table.hash(&s))
+			all = append(all, s)
 		} else if i%3 == 0 {
 			table.remove(tp)
 			delete(model, k)
@@ -760,8 +763,12 @@ func TestTuples(t *testing.T) {
 			t.Fatalf("step %d: %d used, want %d", i, table.used, len(model))
 		}
 	}
-	for _, k := range keys {
-		if tp := table.find(&k, hash(&k)); tp != model[k] {
+	for _, s := range all {
+		k := key{s.Src, s.Dst}
+		if model[k] == nil && s.Src.High == 0 {
+			k = key{s.Dst, s.Src}
+		}
+		if tp, _ := table.find(&s, table.hash(&s)); tp != model[k] {
 			t.Fatalf("at the end: found %p, want %p", tp, model[k])
 		}
 	}

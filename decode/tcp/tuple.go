@@ -7,39 +7,36 @@ import (
 	"github.com/mqttriage/mqttriage/decode/link"
 )
 
-// key is a 4-tuple, the lower endpoint first, so that both directions have the
-// same key.
-type key struct{ low, high link.Endpoint }
-
-// keyOf makes the key of a segment, and the direction in it: 0 from the lower
-// endpoint, 1 from the higher.
-func keyOf(s *link.Segment) (k key, dir uint8) {
-	if s.Dst.Less(&s.Src) {
-		return key{s.Dst, s.Src}, 1
-	}
-	return key{s.Src, s.Dst}, 0
-}
-
-// end is the endpoint that sends in a direction.
-func (k *key) end(dir uint8) link.Endpoint {
-	if dir == 0 {
-		return k.low
-	}
-	return k.high
-}
-
 // tuple is what is known of a 4-tuple. It outlives its connection for a while,
-// so that stragglers do not look like a new one.
+// so that stragglers do not look like a new one. Direction 0 is the one in
+// which its first packet went, from ends[0].
 type tuple struct {
-	key  key
-	conv conversation
+	ends [2]link.Endpoint
 	conn *Conn // nil when the last connection has ended
+	conv conversation
 	// first and last are, when conn is nil, the sequence numbers of each
 	// direction's first byte and behind its last; valid where known.
 	first, last [2]uint32
-	known       [2]bool
 	hash, ref   uint32 // ref is the tuple's own number
 	prev, next  uint32 // in the list of ended tuples
+	known       [2]bool
+}
+
+// direction reports whether a segment is of the 4-tuple, and in which
+// direction it goes. It has no branch that a processor could predict wrongly,
+// for the directions of packets follow no rule.
+func (tp *tuple) direction(s *link.Segment) (dir uint8, ok bool) {
+	a, b := &tp.ends[0], &tp.ends[1]
+	along := differ(a, &s.Src) | differ(b, &s.Dst)
+	against := differ(a, &s.Dst) | differ(b, &s.Src)
+	if along != 0 {
+		dir = 1
+	}
+	return dir, along == 0 || against == 0
+}
+
+func differ(a, b *link.Endpoint) uint64 {
+	return a.High ^ b.High | a.Low ^ b.Low | uint64(a.Port^b.Port)
 }
 
 // straggler reports whether a segment on an ended tuple belongs to the past: it
@@ -97,34 +94,34 @@ func (t *tuples) at(ref uint32) *tuple {
 }
 
 // hash folds 128-bit products with secret factors, as wyhash does; it is the
-// same for both directions. maphash takes three times as long for a key with
-// padding.
-func (t *tuples) hash(a, b *link.Endpoint) uint32 { return t.mix(a) + t.mix(b) }
+// same for both directions.
+func (t *tuples) hash(s *link.Segment) uint32 { return t.mix(&s.Src) + t.mix(&s.Dst) }
 
 func (t *tuples) mix(e *link.Endpoint) uint32 {
-	high, low := bits.Mul64(e.Addr[0]^t.seed[0], e.Addr[1]^t.seed[1])
+	high, low := bits.Mul64(e.High^t.seed[0], e.Low^t.seed[1])
 	high, low = bits.Mul64(high^low^t.seed[2], uint64(e.Port)^t.seed[3])
 	return uint32(high ^ low)
 }
 
-// find returns the tuple of k, or nil.
-func (t *tuples) find(k *key, hash uint32) *tuple {
+// find returns the tuple of a segment and its direction in it, or nil.
+func (t *tuples) find(s *link.Segment, hash uint32) (*tuple, uint8) {
 	mask := uint32(len(t.slots) - 1)
 	for i := hash & mask; ; i = (i + 1) & mask {
-		s := t.slots[i]
-		if s.ref == 0 {
-			return nil
+		slot := t.slots[i]
+		if slot.ref == 0 {
+			return nil, 0
 		}
-		if s.hash == hash {
-			if tp := t.at(s.ref); tp.key == *k {
-				return tp
+		if slot.hash == hash {
+			tp := t.at(slot.ref)
+			if dir, ok := tp.direction(s); ok {
+				return tp, dir
 			}
 		}
 	}
 }
 
-// insert adds k, which is not in the table.
-func (t *tuples) insert(k *key, hash uint32) *tuple {
+// insert adds the tuple of a segment, which is not in the table.
+func (t *tuples) insert(s *link.Segment, hash uint32) *tuple {
 	if (t.used+1)*4 > len(t.slots)*3 {
 		t.grow()
 	}
@@ -139,7 +136,7 @@ func (t *tuples) insert(k *key, hash uint32) *tuple {
 		ref = t.made
 	}
 	tp := t.at(ref)
-	*tp = tuple{key: *k, hash: hash, ref: ref}
+	*tp = tuple{ends: [2]link.Endpoint{s.Src, s.Dst}, hash: hash, ref: ref}
 	t.place(slot{hash, ref})
 	t.used++
 	return tp

@@ -110,13 +110,12 @@ func compareStreams(t *testing.T, path string, next func() (capture.Packet, erro
 		if decoder.Decode(&p, &s) != link.OK {
 			continue
 		}
-		k, _ := keyOf(&s)
-		h := table.Hash(&s)
-		if tp := table.tuples.find(&k, h); tp != nil && oldTshark() {
+		if tp, _ := table.tuples.find(&s, table.Hash(&s)); tp != nil && oldTshark() {
 			tp.conv.finished = false
 		}
 		table.Add(&s, MarkAt(p.Number, p.Time))
-		ours := int(table.tuples.find(&k, h).conv.stream)
+		tp, _ := table.tuples.find(&s, table.Hash(&s))
+		ours := int(tp.conv.stream)
 		if want, ok := theirs[p.Number]; ok {
 			compared++
 			if ours != want {
