@@ -28,7 +28,7 @@ func workload(b *testing.B, name string, connections int) []byte {
 var workloads = []struct {
 	name        string
 	connections int
-}{{"bulk", 5000}, {"open", 10000}, {"storm", 50000}, {"mixed", 1000}, {"lossy", 5000}}
+}{{"bulk", 5000}, {"open", 50000}, {"storm", 50000}, {"mixed", 1000}, {"lossy", 5000}}
 
 // BenchmarkRead takes whole captures from the file's bytes to sessions; an
 // operation is a packet.

@@ -43,6 +43,8 @@ type Decoder struct {
 	undecoded         [link.Reasons]int
 	// end is the latest packet so far.
 	end Event
+	// spare are followers that can be used again.
+	spare []*follower
 }
 
 // maxNames bounds the names kept from DNS answers.
@@ -71,6 +73,7 @@ type frame struct {
 	at      tcp.Mark
 	hash    uint32 // of the segment's endpoints
 	reason  link.Reason
+	skipped bool // the payload is whole MQTT packets that no handshake has
 }
 
 // frame undoes a packet's layers. It changes nothing in the decoder but its
@@ -79,6 +82,7 @@ func (d *Decoder) frame(p *capture.Packet, f *frame) {
 	f.at = tcp.MarkAt(p.Number, p.Time)
 	if f.reason = d.link.Decode(p, &f.segment); f.reason == link.OK {
 		f.hash = d.table.Hash(&f.segment)
+		f.skipped = mqtt.Skipped(f.segment.Payload)
 	}
 }
 
@@ -91,7 +95,7 @@ func (d *Decoder) follow(f *frame) {
 	switch f.reason {
 	case link.OK:
 		d.segments++
-		d.table.AddHashed(&f.segment, f.hash, f.at)
+		d.table.AddHashed(&f.segment, f.hash, f.skipped, f.at)
 	case link.UDP:
 		d.undecoded[link.NotTCP]++
 		if f.segment.Src.Port == dnsPort {
@@ -125,8 +129,24 @@ func (d *Decoder) Stats() Stats {
 	return s
 }
 
+// maxSpare bounds the followers kept for later connections.
+const maxSpare = 4096
+
 func (d *Decoder) open(c *tcp.Conn) tcp.Handler {
+	if n := len(d.spare); n > 0 {
+		f := d.spare[n-1]
+		d.spare = d.spare[:n-1]
+		return f
+	}
 	return &follower{d: d}
+}
+
+// reuse keeps a follower that has done its work.
+func (d *Decoder) reuse(f *follower) {
+	if len(d.spare) < maxSpare {
+		*f = follower{d: d}
+		d.spare = append(d.spare, f)
+	}
 }
 
 // IsBrokerPort reports whether a port is a broker's by itself: MQTT's two

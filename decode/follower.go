@@ -48,8 +48,8 @@ type direction struct {
 	framer mqtt.Framer
 	// kind is what the stream is, once its first bytes tell; head keeps them
 	// until then.
-	head        []byte
-	first, last Event
+	head  []byte
+	first Event
 	// began is the packet with the first byte of the MQTT packet that is
 	// under way.
 	began Event
@@ -64,7 +64,6 @@ func (f *follower) Data(c *tcp.Conn, from tcp.Side, p []byte, m tcp.Mark) {
 	if !dir.first.Seen() {
 		dir.first = at
 	}
-	dir.last = at
 	if len(dir.head) == 0 && dir.framer.Between() {
 		dir.began = at
 	}
@@ -144,12 +143,6 @@ func (f *follower) speaksMQTT(c *tcp.Conn, from tcp.Side) bool {
 func (f *follower) feed(c *tcp.Conn, from tcp.Side, p []byte, at Event) {
 	dir := &f.dirs[from]
 	for len(p) > 0 {
-		if f.firstPacket != 0 {
-			// Nothing is to be learnt any more from packets that are skipped.
-			if p = p[dir.framer.Pass(p):]; len(p) == 0 {
-				return
-			}
-		}
 		n, frame, whole := dir.framer.Feed(p)
 		p = p[n:]
 		if whole {
@@ -159,6 +152,8 @@ func (f *follower) feed(c *tcp.Conn, from tcp.Side, p []byte, at Event) {
 			return // the framer only swallows from here on
 		}
 	}
+	// Nothing is learnt any more from packets that no handshake has.
+	c.Skip[from] = f.firstPacket != 0 && dir.framer.Between()
 }
 
 // frame takes one whole MQTT packet; end is how many bytes of the stream it
@@ -242,6 +237,7 @@ func (f *follower) learnRoles(c *tcp.Conn, from tcp.Side, t mqtt.Type) {
 func (f *follower) Gap(c *tcp.Conn, from tcp.Side, n int64, cut bool, m tcp.Mark) {
 	dir := &f.dirs[from]
 	dir.gap = true
+	c.Skip[from] = false
 	// A hole behind the handshake takes nothing from what is known of it.
 	if f.connack == nil || f.connect == nil {
 		if cut {

@@ -22,7 +22,7 @@ func (f *follower) End(c *tcp.Conn) {
 
 		Opened: event(c.First), Syn: event(c.Syn), SynAck: event(c.SynAck), Last: event(c.Last),
 		ConnectBegan: f.connectBegan, ConnectAt: f.connectAt, ConnackAt: f.connackAt, DisconnectAt: f.disconnectAt,
-		FirstFromClient: from.first, LastFromClient: from.last, LastFromBroker: to.last,
+		FirstFromClient: from.first, LastFromClient: event(cs.LastData), LastFromBroker: event(bs.LastData),
 		CaptureEnd: f.d.end,
 
 		SynCount: c.SynCount, HasISN: cs.HasISN && bs.HasISN, ClientISN: cs.ISN, BrokerISN: bs.ISN,
@@ -50,6 +50,7 @@ func (f *follower) End(c *tcp.Conn) {
 	from.framer.Reset()
 	to.framer.Reset()
 	f.d.emit(s)
+	f.d.reuse(f)
 }
 
 // settlePartial tells what it can of a CONNECT whose end the capture does not

@@ -103,13 +103,13 @@ func (f *Framer) Feed(p []byte) (n int, fr Frame, ok bool) {
 	return len(p), Frame{}, false
 }
 
-// Pass moves over the packets at the start of p that are skipped, as long as
-// each lies in p as a whole, and returns how many bytes they take. It is what
-// Feed would do with them, for a caller who does not want to be told.
-func (f *Framer) Pass(p []byte) (n int) {
-	if f.state != inHeader || f.nhead != 0 || f.spent {
-		return 0
-	}
+// Skipped reports whether p is nothing but whole packets that are skipped: if a
+// Framer is between packets, Feed would make nothing of p and stay there.
+func Skipped(p []byte) bool { return skip(p) == len(p) }
+
+// skip is how many bytes the skipped packets at the start of p take, as long as
+// each lies in p as a whole.
+func skip(p []byte) (n int) {
 	for len(p)-n >= 2 {
 		first, length := p[n], int(p[n+1])
 		end := n + 2 + length

@@ -14,11 +14,13 @@ func tagOf(value []byte) Tag {
 // packetTag is the tag of a whole packet. The length counts too, since of a
 // packet that is too large only the beginning is there.
 func packetTag(fr Frame) Tag {
-	type packet struct{ head, length, body uint64 }
-	return presentTag(maphash.Comparable(tagSeed, packet{
-		head: uint64(fr.Type)<<4 | uint64(fr.Flags), length: uint64(fr.Length), body: maphash.Bytes(tagSeed, fr.Body),
-	}))
+	head := uint64(fr.Length)<<8 | uint64(fr.Type)<<4 | uint64(fr.Flags)
+	return presentTag(maphash.Bytes(tagSeed, fr.Body) ^ head*spread)
 }
+
+// spread is 2^64 divided by the golden ratio: small numbers times it differ in
+// all their bits.
+const spread = 0x9e3779b97f4a7c15
 
 // presentTag keeps 0 for absent values.
 func presentTag(sum uint64) Tag {

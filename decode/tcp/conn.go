@@ -59,12 +59,16 @@ type Handler interface {
 }
 
 // Conn is one TCP connection. It belongs to the table, which changes it with
-// every packet; a Handler only reads it.
+// every packet; a Handler only reads it, but for Skip.
 type Conn struct {
 	// What every packet touches comes first.
 
 	// Sides are the two directions by sender.
 	Sides [2]Stream
+	// Skip is for the Handler to set: it is then spared a side's payloads that
+	// AddHashed is told may be skipped, as long as they are next in order and
+	// new as a whole. They count all the same.
+	Skip [2]bool
 	// Last is the connection's last packet.
 	Last      Mark
 	handler   Handler
@@ -110,10 +114,12 @@ type Stream struct {
 	Next int64
 	// Acked is how many of the stream's bytes the other side has acknowledged.
 	Acked int64
-	// Bytes counts the bytes handed over.
-	Bytes int64
-	queue *queue
-	base  uint32 // sequence number of offset 0
+	// Bytes counts the bytes handed over or skipped, LastData is the packet that
+	// made the last of them available.
+	Bytes    int64
+	LastData Mark
+	queue    *queue
+	base     uint32 // sequence number of offset 0
 	// ISN is the initial sequence number, valid when HasISN; from the SYN, or
 	// from the ACK that the other side's SYN/ACK gave to it.
 	ISN uint32

@@ -22,6 +22,9 @@ func (v *conversation) unsure(dir uint8, s *link.Segment) bool {
 	return s.Flags&(link.SYN|link.ACK) == link.SYN && v.based[dir] && s.Seq == v.base[dir] && v.finished
 }
 
+// settled reports that only a SYN, a FIN or an RST can change anything.
+func (v *conversation) settled() bool { return v.based[0] && v.based[1] }
+
 // observe takes a segment in direction dir. fresh says that the 4-tuple is new;
 // next is the next stream number.
 func (v *conversation) observe(dir uint8, s *link.Segment, fresh bool, next *uint32) {

@@ -48,7 +48,7 @@ func (st *Stream) acknowledged(ack uint32) bool {
 }
 
 // segment takes a segment of connection c from side x.
-func (t *Table) segment(c *Conn, x Side, s *link.Segment, m Mark) {
+func (t *Table) segment(c *Conn, x Side, s *link.Segment, skip bool, m Mark) {
 	st := &c.Sides[x]
 	c.touched = c.Last.Seen()
 	c.Last = m
@@ -73,7 +73,7 @@ func (t *Table) segment(c *Conn, x Side, s *link.Segment, m Mark) {
 	if s.Flags&link.ACK != 0 {
 		t.acknowledge(c, 1-x, s.Ack)
 	}
-	t.data(c, x, seq, s, m)
+	t.data(c, x, seq, s, skip, m)
 	if c.Sides[0].queue != nil {
 		t.settle(c, 0)
 	}

@@ -30,7 +30,7 @@ const (
 
 // data takes a segment's payload and FIN. seq is the sequence number of the
 // first byte, which is not s.Seq in a SYN.
-func (t *Table) data(c *Conn, x Side, seq uint32, s *link.Segment, m Mark) {
+func (t *Table) data(c *Conn, x Side, seq uint32, s *link.Segment, skip bool, m Mark) {
 	st := &c.Sides[x]
 	fin := s.Flags&link.FIN != 0
 	if s.Length == 0 && !fin {
@@ -54,7 +54,11 @@ func (t *Table) data(c *Conn, x Side, seq uint32, s *link.Segment, m Mark) {
 	if st.ended {
 		end = min(end, st.offset(st.finSeq))
 	}
-	if end > off {
+	switch {
+	case end <= off:
+	case skip && c.Skip[x] && off == st.Next && st.queue == nil && end-off == int64(len(s.Payload)):
+		st.passed(s.Payload, m)
+	default:
 		t.payload(c, x, off, end, s.Payload, m)
 	}
 }
@@ -108,14 +112,20 @@ func (t *Table) payload(c *Conn, x Side, off, end int64, p []byte, m Mark) {
 func (t *Table) deliver(c *Conn, x Side, p []byte, n int64, m Mark) {
 	st := &c.Sides[x]
 	if len(p) > 0 {
-		st.Next += int64(len(p))
-		st.Bytes += int64(len(p))
+		st.passed(p, m)
 		t.follow(c).Data(c, x, p, m)
 	}
 	if missing := n - int64(len(p)); missing > 0 {
 		st.Next += missing
 		t.follow(c).Gap(c, x, missing, true, m)
 	}
+}
+
+// passed counts the next bytes.
+func (st *Stream) passed(p []byte, m Mark) {
+	st.Next += int64(len(p))
+	st.Bytes += int64(len(p))
+	st.LastData = m
 }
 
 // wait takes bytes while others wait behind a hole: they join them, or fill

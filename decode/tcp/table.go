@@ -2,6 +2,7 @@ package tcp
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -62,6 +63,8 @@ type Table struct {
 	closing list // in order of closing
 	spare   *Conn
 
+	// due is when expire has something to do, in capture time; 0 for at once.
+	due     int64
 	streams uint32
 	// unsure: from here on, versions of Wireshark number streams differently.
 	unsure bool
@@ -105,36 +108,44 @@ func (t *Table) Stats() Stats {
 func (t *Table) Hash(s *link.Segment) uint32 { return t.tuples.hash(s) }
 
 // Add takes the next segment of the capture. m.Number must be above 0.
-func (t *Table) Add(s *link.Segment, m Mark) { t.AddHashed(s, t.Hash(s), m) }
+func (t *Table) Add(s *link.Segment, m Mark) { t.AddHashed(s, t.Hash(s), false, m) }
 
-// AddHashed is Add for a segment whose Hash is known.
-func (t *Table) AddHashed(s *link.Segment, hash uint32, m Mark) {
+// AddHashed is Add for a segment whose Hash is known, and whose payload may be
+// skipped or not; see Conn.Skip.
+func (t *Table) AddHashed(s *link.Segment, hash uint32, skip bool, m Mark) {
 	if m.Nano != 0 {
+		if m.Nano < t.now {
+			t.due = 0 // the clock was set back
+		}
 		t.now = m.Nano
 	}
-	t.expire()
+	if t.now >= t.due {
+		t.expire()
+	}
 
 	tp, dir := t.tuples.find(s, hash)
 	fresh := tp == nil
 	if fresh {
 		tp = t.tuples.insert(s, hash)
 	}
-	t.unsure = t.unsure || tp.conv.unsure(dir, s)
-	tp.conv.observe(dir, s, fresh, &t.streams)
+	if s.Flags&(link.SYN|link.FIN|link.RST) != 0 || !tp.conv.settled() {
+		t.unsure = t.unsure || tp.conv.unsure(dir, s)
+		tp.conv.observe(dir, s, fresh, &t.streams)
+	}
 
 	c := tp.conn
 	if c == nil && !fresh && tp.straggler(dir, s) {
 		t.stats.Late++
 		return
 	}
-	if c != nil && c.reusedBy(c.side(dir), s) {
+	if c != nil && s.Flags&link.SYN != 0 && c.reusedBy(c.side(dir), s) {
 		t.end(c)
 		c = nil
 	}
 	if c == nil {
 		c = t.begin(tp, dir, fresh, s, m)
 	}
-	t.segment(c, c.side(dir), s, m)
+	t.segment(c, c.side(dir), s, skip, m)
 }
 
 // Flush ends every connection, in order of appearance.
@@ -219,11 +230,12 @@ func (t *Table) expire() {
 		if t.now < c.closedAt { // the clock was set back
 			c.closedAt = t.now
 		}
-		if t.now-c.closedAt < int64(t.opts.Linger) && t.closing.n <= t.opts.MaxClosed {
+		if t.due = c.closedAt + int64(t.opts.Linger); t.now < t.due && t.closing.n <= t.opts.MaxClosed {
 			return
 		}
 		t.end(c)
 	}
+	t.due = math.MaxInt64
 }
 
 // evict ends one connection to make room: one that is closed anyway, else the
@@ -252,6 +264,9 @@ func (t *Table) close(c *Conn) {
 	t.open.remove(c)
 	c.closed, c.closedAt = true, t.now
 	t.closing.push(c)
+	if t.due = min(t.due, t.now+int64(t.opts.Linger)); t.closing.n > t.opts.MaxClosed {
+		t.due = 0
+	}
 }
 
 // allocate takes a connection that ended before, if there is one.
