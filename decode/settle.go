@@ -42,9 +42,9 @@ func (f *follower) End(c *tcp.Conn) {
 		s.MakeRare().SynRetries = c.SynRetries
 	}
 	f.settlePartial(s)
-	s.ClientClosed = earliest(event(cs.FIN), event(cs.RST), s.disconnectBy(Client))
-	s.BrokerClosed = earliest(event(bs.FIN), event(bs.RST), s.disconnectBy(Broker), refusal)
-	settleClose(s, cs, bs)
+	s.ClientClosed = earliest(event(c.Closings[client].FIN), event(c.Closings[client].RST), s.disconnectBy(Client))
+	s.BrokerClosed = earliest(event(c.Closings[broker].FIN), event(c.Closings[broker].RST), s.disconnectBy(Broker), refusal)
+	settleClose(s, &c.Closings[client], &c.Closings[broker])
 	settleOutcome(s, c, client)
 	f.settleNotes(s, c, cs, bs)
 	from.framer.Reset()
@@ -150,15 +150,15 @@ func (dir *direction) what() First {
 	return FirstOther
 }
 
-func settleClose(s *Session, cs, bs *tcp.Stream) {
+func settleClose(s *Session, client, broker *tcp.Closing) {
 	s.Closed = earliest(s.ClientClosed, s.BrokerClosed)
 	if !s.Closed.Seen() {
 		return
 	}
-	side := cs
+	side := client
 	s.ClosedBy = Client
 	if s.Closed == s.BrokerClosed {
-		s.ClosedBy, side = Broker, bs
+		s.ClosedBy, side = Broker, broker
 	}
 	switch {
 	case s.Disconnect != nil && s.DisconnectBy == s.ClosedBy && s.DisconnectAt.Packet <= s.Closed.Packet:
@@ -187,7 +187,7 @@ func settleOutcome(s *Session, c *tcp.Conn, client tcp.Side) {
 		s.Outcome = Rejected
 	case c.Refused.Seen():
 		s.Outcome = Refused
-	case c.HasSYN && !brokerSeen && c.Sides[client].Bytes == 0:
+	case c.HasSYN && !brokerSeen && !c.Sides[client].LastData.Seen():
 		s.Outcome = Unknown
 		if s.SynCount > 1 || s.CaptureEnd.Sub(s.Syn) >= patience {
 			s.Outcome = Refused
@@ -220,7 +220,7 @@ func (f *follower) settleNotes(s *Session, c *tcp.Conn, cs, bs *tcp.Stream) {
 		s.Notes.Add(NoteRetransmitted)
 	}
 	// A lone SYN is unanswered, not one-sided.
-	if (cs.Packets == 0 || bs.Packets == 0) && (cs.Bytes > 0 || bs.Bytes > 0) {
+	if (cs.Packets == 0 || bs.Packets == 0) && (cs.LastData.Seen() || bs.LastData.Seen()) {
 		s.Notes.Add(NoteOneSided)
 	}
 	if s.Connack != nil && s.ClientClosed.Seen() && s.ClientClosed.Packet < s.ConnackAt.Packet {

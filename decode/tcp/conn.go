@@ -92,6 +92,8 @@ type Conn struct {
 	// First is the connection's first packet, Syn the first SYN, SynAck the
 	// first SYN/ACK.
 	First, Syn, SynAck Mark
+	// Closings are how the sides ended the connection, by sender.
+	Closings [2]Closing
 	// Refused is the RST that answered the SYN where no SYN/ACK did.
 	Refused    Mark
 	closedAt   int64
@@ -110,13 +112,12 @@ func (c *Conn) Port(side Side) uint16 { return c.tuple.ends[uint8(side)^c.dir0].
 // Stream is what one side sent. Stream offsets count its bytes from 0, the
 // byte after the SYN or the first that was seen.
 type Stream struct {
-	// Next is the stream offset of the next byte expected: Bytes and the gaps.
+	// Next is the stream offset of the next byte expected.
 	Next int64
 	// Acked is how many of the stream's bytes the other side has acknowledged.
 	Acked int64
-	// Bytes counts the bytes handed over or skipped, LastData is the packet that
-	// made the last of them available.
-	Bytes    int64
+	// LastData is the packet that made the last of the bytes handed over, or
+	// skipped, available.
 	LastData Mark
 	queue    *queue
 	base     uint32 // sequence number of offset 0
@@ -130,9 +131,10 @@ type Stream struct {
 	HasISN                 bool
 	started                bool // base is final
 	ended                  bool // finSeq is valid
-	// FIN and RST are the first packet of each that the side sent.
-	FIN, RST Mark
 }
+
+// Closing is how one side ended the connection: its first FIN and RST.
+type Closing struct{ FIN, RST Mark }
 
 // MidStream reports whether the capture does not show where a side's bytes
 // begin: offset 0 is then only the first byte seen.
@@ -150,6 +152,7 @@ func (c *Conn) idle() bool {
 // turn makes the other side the initiator.
 func (c *Conn) turn() {
 	c.Sides[0], c.Sides[1] = c.Sides[1], c.Sides[0]
+	c.Closings[0], c.Closings[1] = c.Closings[1], c.Closings[0]
 	c.dir0 ^= 1
 }
 

@@ -153,8 +153,8 @@ func (t *Table) reset(c *Conn, x Side, s *link.Segment, m Mark) {
 	if s.Flags&link.ACK != 0 {
 		t.acknowledge(c, 1-x, s.Ack)
 	}
-	if !st.RST.Seen() {
-		st.RST = m
+	if !c.Closings[x].RST.Seen() {
+		c.Closings[x].RST = m
 	}
 	t.close(c)
 }

@@ -63,7 +63,7 @@ func (k *checker) End(c *Conn) {
 		if k.next[x] != int64(len(k.model.sent[x])) {
 			k.t.Fatalf("connection %d side %d: %d of %d bytes accounted for", c.Number, x, k.next[x], len(k.model.sent[x]))
 		}
-		if st.Next != k.next[x] || st.Bytes != k.next[x]-k.gaps[x] || st.ISN != k.model.isn[x] {
+		if st.Next != k.next[x] || st.LastData.Seen() != (k.next[x] > k.gaps[x]) || st.ISN != k.model.isn[x] {
 			k.t.Fatalf("connection %d side %d: %+v, handed over %d bytes and gaps of %d", c.Number, x, st, k.next[x], k.gaps[x])
 		}
 	}

@@ -70,7 +70,7 @@ func (t *Table) fin(c *Conn, x Side, end int64, m Mark) {
 		t.stats.Stray++
 		return
 	}
-	st.ended, st.finSeq, st.FIN = true, st.base+uint32(end), m
+	st.ended, st.finSeq, c.Closings[x].FIN = true, st.base+uint32(end), m
 	st.Acked = min(st.Acked, end) // it may have covered the FIN
 	if q := st.queue; q != nil {
 		t.stats.Buffered -= q.bytes
@@ -124,7 +124,6 @@ func (t *Table) deliver(c *Conn, x Side, p []byte, n int64, m Mark) {
 // passed counts the next bytes.
 func (st *Stream) passed(p []byte, m Mark) {
 	st.Next += int64(len(p))
-	st.Bytes += int64(len(p))
 	st.LastData = m
 }
 

@@ -401,10 +401,10 @@ func TestConnFields(t *testing.T) {
 	if a.ISN != 100 || b.ISN != 500 || !a.HasISN || !b.HasISN {
 		t.Errorf("ISN %d %d", a.ISN, b.ISN)
 	}
-	if a.Bytes != 3 || a.Next != 3 || a.Acked != 3 || a.Packets != 7 || a.Retransmitted != 1 || a.FIN.Number != 10 || a.RST.Seen() {
+	if a.Next != 3 || a.Acked != 3 || a.LastData.Number != 5 || a.Packets != 7 || a.Retransmitted != 1 || c.Closings[0].FIN.Number != 10 || c.Closings[0].RST.Seen() {
 		t.Errorf("side 0 = %+v", a)
 	}
-	if b.Bytes != 2 || b.Acked != 2 || b.Packets != 5 || b.Retransmitted != 0 || b.FIN.Number != 9 || b.RST.Number != 12 {
+	if b.Acked != 2 || b.LastData.Number != 7 || b.Packets != 5 || b.Retransmitted != 0 || c.Closings[1].FIN.Number != 9 || c.Closings[1].RST.Number != 12 {
 		t.Errorf("side 1 = %+v", b)
 	}
 	if want := time.Unix(0, int64(time.Hour+3100*time.Millisecond)).UTC(); !c.SynAck.Time().Equal(want) {
@@ -422,7 +422,7 @@ func TestCounts(t *testing.T) {
 		A A 110 501 jk
 		A A 110 501 jk
 		A A 107 501 ghijk`)
-	if a := c.Sides[0]; a.Retransmitted != 4 || a.Bytes != 11 {
+	if a := c.Sides[0]; a.Retransmitted != 4 || a.Next != 11 || a.LastData.Number != 11 {
 		t.Errorf("side 0 = %+v, want 4 retransmitted, 11 bytes, the last in packet 11", a)
 	}
 	c = fields(t, opened+"B A 501 105\nA FA 101 501 abc")
@@ -437,35 +437,35 @@ func TestCounts(t *testing.T) {
 
 func TestStrayRST(t *testing.T) {
 	c := fields(t, opened+"A A 101 501 abc\nB A 501 104\nB R 1000000000\nB R 490\nA R 103\nA R 3000000000")
-	if c.Sides[0].RST.Seen() || c.Sides[1].RST.Seen() {
-		t.Errorf("RST %v %v, want none", c.Sides[0].RST, c.Sides[1].RST)
+	if c.Closings[0].RST.Seen() || c.Closings[1].RST.Seen() {
+		t.Errorf("RST %v %v, want none", c.Closings[0].RST, c.Closings[1].RST)
 	}
 	c = fields(t, opened+"A A 101 501 abc\nB A 501 104\nA R 104")
-	if c.Sides[0].RST.Number != 6 {
-		t.Errorf("RST %v, want packet 6", c.Sides[0].RST)
+	if c.Closings[0].RST.Number != 6 {
+		t.Errorf("RST %v, want packet 6", c.Closings[0].RST)
 	}
 }
 
 func TestRefused(t *testing.T) {
 	c := fields(t, "A S 100\nA S 100\nB RA 0 101")
-	if c.Refused.Number != 3 || c.Sides[1].RST.Number != 3 || c.HasSYNACK {
-		t.Errorf("refused: Refused %v, RST %v", c.Refused, c.Sides[1].RST)
+	if c.Refused.Number != 3 || c.Closings[1].RST.Number != 3 || c.HasSYNACK {
+		t.Errorf("refused: Refused %v, RST %v", c.Refused, c.Closings[1].RST)
 	}
 	r := newRecorder()
 	table := NewTable(Options{Open: r.open})
 	play(t, table, "A S 100")
 	table.Add(&link.Segment{Src: endB, Dst: endA, Ack: 101, Flags: link.RST}, Mark{Number: 2, Nano: 1})
 	table.Flush()
-	if c := r.ended[1]; c.Refused.Seen() || c.Sides[1].RST.Seen() || table.Stats().Stray != 1 {
-		t.Errorf("RST without ACK: Refused %v, RST %v", c.Refused, c.Sides[1].RST)
+	if c := r.ended[1]; c.Refused.Seen() || c.Closings[1].RST.Seen() || table.Stats().Stray != 1 {
+		t.Errorf("RST without ACK: Refused %v, RST %v", c.Refused, c.Closings[1].RST)
 	}
 	c = fields(t, opened+"B RA 501 101")
-	if c.Refused.Seen() || c.Sides[1].RST.Number != 4 {
-		t.Errorf("reset after SYN/ACK: Refused %v, RST %v", c.Refused, c.Sides[1].RST)
+	if c.Refused.Seen() || c.Closings[1].RST.Number != 4 {
+		t.Errorf("reset after SYN/ACK: Refused %v, RST %v", c.Refused, c.Closings[1].RST)
 	}
 	c = fields(t, "A S 100\nA A 101 501 abc\nB R 501")
-	if c.Refused.Seen() || c.Sides[1].RST.Number != 3 {
-		t.Errorf("SYN/ACK lost: Refused %v, RST %v", c.Refused, c.Sides[1].RST)
+	if c.Refused.Seen() || c.Closings[1].RST.Number != 3 {
+		t.Errorf("SYN/ACK lost: Refused %v, RST %v", c.Refused, c.Closings[1].RST)
 	}
 }
 
