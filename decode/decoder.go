@@ -40,7 +40,9 @@ type Decoder struct {
 	table  *tcp.Table
 
 	packets, segments int
-	undecoded         [link.Reasons]int
+	// warm is what Warm returns, so that no compiler leaves it out.
+	warm      uint32
+	undecoded [link.Reasons]int
 	// end is the latest packet so far.
 	end Event
 	// spare are followers that can be used again.

@@ -48,10 +48,23 @@ func (d *Decoder) read(source capture.Source, b *bundle) error {
 	return nil
 }
 
+// lookAhead is for how many frames the memory of their connections is asked for
+// at once. With tens of thousands of connections each packet waits for memory
+// several times over; so they wait together, which halves the time, and costs
+// next to nothing with few.
+const lookAhead = 16
+
 // take follows the frames of a bundle.
 func (d *Decoder) take(frames []frame) {
-	for i := range frames {
-		d.follow(&frames[i])
+	for len(frames) > 0 {
+		group := frames[:min(len(frames), lookAhead)]
+		frames = frames[len(group):]
+		for i := range group {
+			d.warm += d.table.Warm(group[i].hash)
+		}
+		for i := range group {
+			d.follow(&group[i])
+		}
 	}
 }
 

@@ -10,10 +10,10 @@ import "github.com/mqttriage/mqttriage/decode/link"
 // last clause is younger than Wireshark 4.0, which keeps a SYN with the old
 // number in the old stream.
 type conversation struct {
-	stream   uint32
-	base     [2]uint32
 	based    [2]bool
 	finished bool
+	stream   uint32
+	base     [2]uint32
 }
 
 // unsure reports a segment after which Wireshark's versions number streams
