@@ -22,12 +22,13 @@ var corridor = []string{"capture", "decode", "analyze", "kb", "report", "cmd", "
 // ships: a replacement then touches one place.
 var confined = map[string][]string{
 	"github.com/google/gopacket":             {"decode/link"},
-	"github.com/eclipse/paho.golang":         {"decode/mqtt"},
-	"github.com/eclipse/paho.mqtt.golang":    {"decode/mqtt"},
+	"github.com/eclipse/paho.golang":         {},
+	"github.com/eclipse/paho.mqtt.golang":    {},
 	"github.com/olekukonko/tablewriter":      {"report"},
 	"github.com/expr-lang/expr":              {"kb"},
 	"go.yaml.in/yaml":                        {"kb"},
 	"github.com/klauspost/compress":          {"capture/pcapfile", "bench"},
+	"github.com/klauspost/readahead":         {"capture/pcapfile"},
 	"golang.org/x/net":                       {"decode/dns"},
 	"github.com/spf13/cobra":                 {"cmd/mqttriage"},
 	"golang.org/x/term":                      {"cmd/mqttriage"},

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"github.com/klauspost/readahead"
 )
 
 const (
@@ -26,6 +28,9 @@ const (
 	freeGrowth = 256 << 20
 	maxGrowth  = 512
 )
+
+// aheadBuffers is how many buffers of readSize are decompressed ahead.
+const aheadBuffers = 4
 
 // compression is a layer of compression that can be unwrapped.
 type compression struct {
@@ -56,7 +61,7 @@ func openGzip(in *stream) (io.Reader, func(), error) {
 }
 
 func openZstd(in *stream) (io.Reader, func(), error) {
-	z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+	z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1),
 		zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderMaxMemory(maxWindow))
 	if err != nil {
 		return nil, nil, err
@@ -124,6 +129,18 @@ func expand(in *stream) (plain *stream, outermost string, release func(), err er
 			outermost = found.name
 		}
 		in = newStream(&layer{name: found.name, r: r, file: file})
+	}
+	if outermost != "" && runtime.GOMAXPROCS(0) > 1 {
+		// Decompression is most of the work: it gets a goroutine of its own.
+		ahead, err := readahead.NewReaderSize(in, aheadBuffers, readSize)
+		if err != nil {
+			release()
+			return nil, "", nil, err
+		}
+		closeLayers := release
+		// Not waited for: a pipe underneath may never give another byte.
+		release = func() { go func() { ahead.Close(); closeLayers() }() }
+		in = newStream(ahead)
 	}
 	return in, outermost, release, nil
 }

@@ -132,6 +132,9 @@ func readStreams(t *testing.T, file string) []tcpStream {
 	var order [][2]*flow
 	for at := 24; at+16 <= len(raw); {
 		size := int(binary.LittleEndian.Uint32(raw[at+8:]))
+		if at+16+size > len(raw) {
+			break // the file is cut short
+		}
 		p := raw[at+16 : at+16+size]
 		at += 16 + size
 		switch link {

@@ -3,9 +3,6 @@ package mqtt
 import (
 	"errors"
 	"strings"
-
-	packets5 "github.com/eclipse/paho.golang/packets"
-	packets3 "github.com/eclipse/paho.mqtt.golang/packets"
 )
 
 // ParseConnack reads a CONNACK (3.1.1 and 5 section 3.2). Which of its two
@@ -47,8 +44,6 @@ func ParseConnack(fr Frame, connect *Connect) (*Connack, error) {
 			connect.ClientID == "" && !connect.Incomplete {
 			ps.add(noAssignedID)
 		}
-	} else if p, err := unpack3(packets3.Connack, body[:2]); err == nil {
-		a.Code = p.(*packets3.ConnackPacket).ReturnCode
 	}
 	a.Problems = ps.list
 	return a, nil
@@ -100,59 +95,30 @@ func checkConnack(a *Connack, flags byte, connect *Connect, ps *problems) {
 
 // readProperties reads what follows the reason code.
 func (a *Connack) readProperties(fr Frame, ps *problems) {
-	l := layOutProperties(fr, 2, &inConnack, ps)
-	if l.props.has(propServerKeepAlive) {
-		seconds := l.props.serverKeepAlive
+	props := propertiesAt(fr, 2, &inConnack, ps)
+	if props.has(propServerKeepAlive) {
+		seconds := props.serverKeepAlive
 		a.ServerKeepAlive = &seconds
 	}
-	a.Properties = l.props.ids
-	a.Reason = string(l.props.reason.of(fr.Body))
-	a.AssignedID = string(l.props.assignedID.of(fr.Body))
-	a.ServerReference = string(l.props.reference.of(fr.Body))
-	a.AuthMethod = string(l.props.authMethod.of(fr.Body))
-	if content, err := l.parse(packets5.CONNACK); err == nil {
-		p := content.(*packets5.Connack)
-		a.Code, a.ServerKeepAlive = p.ReasonCode, p.Properties.ServerKeepAlive
-		a.Reason, a.AssignedID = p.Properties.ReasonString, p.Properties.AssignedClientID
-		a.ServerReference, a.AuthMethod = p.Properties.ServerReference, p.Properties.AuthMethod
-	}
+	a.Properties = props.ids
+	a.Reason = string(props.reason.of(fr.Body))
+	a.AssignedID = string(props.assignedID.of(fr.Body))
+	a.ServerReference = string(props.reference.of(fr.Body))
+	a.AuthMethod = string(props.authMethod.of(fr.Body))
 }
 
-// propertyLayout is a packet that ends in its properties.
-type propertyLayout struct {
-	props properties
-	// blank is a copy of the whole body with its secrets zeroed; nil if the
-	// body is not one that Paho may see.
-	blank []byte
-}
-
-// layOutProperties reads the properties that begin at an offset of the body and
+// propertiesAt reads the properties that begin at an offset of the body and
 // should reach its end, and notes what is wrong with them.
-func layOutProperties(fr Frame, at int, where *place, ps *problems) *propertyLayout {
-	blank := append([]byte(nil), fr.Body...)
-	r := reader{b: fr.Body, blank: blank, at: at}
-	l := &propertyLayout{props: r.properties(where, ps, where == &inConnack)}
+func propertiesAt(fr Frame, at int, where *place, ps *problems) properties {
+	r := reader{b: fr.Body, at: at}
+	props := r.properties(where, ps, where == &inConnack)
 	switch {
 	case r.short:
 		if fr.complete() {
 			ps.add(propertyLength)
 		}
-		return l
 	case r.at < len(fr.Body):
 		ps.add(trailingProperties)
 	}
-	if !l.props.broken {
-		l.blank = blank
-	}
-	return l
-}
-
-var errNotWhole = errors.New("parse packet: its properties are incomplete")
-
-// parse gives the packet to the parser proper.
-func (l *propertyLayout) parse(t byte) (packets5.Packet, error) {
-	if l.blank == nil {
-		return nil, errNotWhole
-	}
-	return unpack5(t, l.blank)
+	return props
 }

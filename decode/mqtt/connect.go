@@ -29,7 +29,7 @@ func ParseConnect(fr Frame) (*Connect, error) {
 		return nil, errors.New("parse CONNECT: the protocol name and level are incomplete")
 	}
 	c := &Connect{
-		Name: string(name.of(fr.Body)), Level: level,
+		Name: protocolNameOf(name.of(fr.Body)), Level: level,
 		Length:     fr.Length,
 		Incomplete: fr.Oversize || fr.Incomplete,
 		Tag:        packetTag(fr),
@@ -40,16 +40,24 @@ func ParseConnect(fr Frame) (*Connect, error) {
 	checkFrame(fr, ps)
 	checkProtocol(c, ps)
 
-	if l := readConnectLayout(c, fr.Body, r.at, ps); l != nil {
+	var l connectLayout
+	if l.find(c, fr.Body, r.at, ps) {
 		l.fill(c, fr.Body)
-		if l.reached == stageEnd && c.Version != VersionUnknown {
-			// The same fields from the parser proper. Where it refuses a
-			// packet for something noted above, what the layout says stays.
-			_ = fillFromPaho(c, l.blank)
-		}
 	}
 	c.Problems = ps.list
 	return c, nil
+}
+
+// protocolNameOf is a string of the protocol name, and no new one of a known
+// name.
+func protocolNameOf(name []byte) string {
+	switch string(name) {
+	case "MQTT":
+		return "MQTT"
+	case "MQIsdp":
+		return "MQIsdp"
+	}
+	return string(name)
 }
 
 // versionOf is the version that a protocol name and level mean, and whether the
@@ -103,8 +111,6 @@ type connectLayout struct {
 	reached stage
 	// trailing: bytes follow the last field.
 	trailing bool
-	// blank is a copy of the body with its secrets zeroed.
-	blank []byte
 }
 
 // stage is a part of a CONNECT, in packet order.
@@ -135,38 +141,36 @@ const (
 
 func willQoS(flags byte) byte { return flags >> 3 & 3 }
 
-// readConnectLayout finds the fields after the protocol level. Of a packet of
-// no known version it tries the layouts of the known ones, and returns nil
-// unless one fits exactly: what only might be a field is not reported.
-func readConnectLayout(c *Connect, body []byte, at int, ps *problems) *connectLayout {
+// find finds the fields after the protocol level. Of a packet of no known
+// version it tries the layouts of the known ones, and returns false unless one
+// fits exactly: what only might be a field is not reported.
+func (l *connectLayout) find(c *Connect, body []byte, at int, ps *problems) bool {
 	if c.Version != VersionUnknown {
-		return layOut(body, at, c.Version == V5, c.Incomplete, ps)
+		l.layOut(body, at, c.Version == V5, c.Incomplete, ps)
+		return true
 	}
 	if c.Incomplete {
-		return nil
+		return false
 	}
 	for _, v := range [...]Version{V5, V311} {
 		if v == V5 && c.Level < 5 {
 			continue
 		}
 		trial := &problems{version: v}
-		l := layOut(body, at, v == V5, false, trial)
+		l.layOut(body, at, v == V5, false, trial)
 		if l.reached == stageEnd && !l.trailing && !l.props.broken && utf8.Valid(l.id.of(body)) {
 			ps.list = append(ps.list, trial.list...)
-			return l
+			return true
 		}
 	}
-	return nil
+	return false
 }
 
 // layOut walks over the fields, in the layout of version 5 or in the earlier
 // one, and notes what is wrong with them.
-func layOut(body []byte, at int, five, incomplete bool, ps *problems) *connectLayout {
-	l := &connectLayout{}
-	if !incomplete {
-		l.blank = append([]byte(nil), body...)
-	}
-	r := reader{b: body, blank: l.blank, at: at}
+func (l *connectLayout) layOut(body []byte, at int, five, incomplete bool, ps *problems) {
+	*l = connectLayout{}
+	r := reader{b: body, at: at}
 	l.walk(&r, five, ps)
 	switch {
 	case l.reached == stageEnd && r.at < len(body):
@@ -175,7 +179,6 @@ func layOut(body []byte, at int, five, incomplete bool, ps *problems) *connectLa
 	case l.reached < stageEnd && !incomplete:
 		ps.add(*shortAt[l.reached])
 	}
-	return l
 }
 
 func (l *connectLayout) walk(r *reader, five bool, ps *problems) {
@@ -209,7 +212,7 @@ func (l *connectLayout) walk(r *reader, five bool, ps *problems) {
 			r.properties(&inWill, ps, false)
 		}
 		topic := r.field()
-		if r.secret(); r.short {
+		if r.field(); r.short {
 			return
 		}
 		ps.checkString(topic.of(r.b), "the will topic")
@@ -217,7 +220,7 @@ func (l *connectLayout) walk(r *reader, five bool, ps *problems) {
 
 	l.reached = stageUser
 	if l.flags&flagUsername != 0 {
-		if l.user = r.secret(); r.short {
+		if l.user = r.field(); r.short {
 			return
 		}
 		ps.checkString(l.user.of(r.b), "the user name")
@@ -225,7 +228,7 @@ func (l *connectLayout) walk(r *reader, five bool, ps *problems) {
 
 	l.reached = stagePassword
 	if l.flags&flagPassword != 0 {
-		if r.secret(); r.short {
+		if r.field(); r.short {
 			return
 		}
 	}
@@ -258,7 +261,7 @@ func checkID(id []byte, flags byte, ps *problems) {
 			ps.add(emptyID)
 		}
 	}
-	if utf8.RuneCount(id) > 23 {
+	if len(id) > 23 && utf8.RuneCount(id) > 23 {
 		ps.add(longID31)
 	}
 }

@@ -138,10 +138,13 @@ func FuzzDetect(f *testing.F) {
 			}
 		}
 		if final == KindConnect || final == KindConnack {
-			var fr Framer
-			fr.Feed(p)
-			if fr.Lost() {
+			var f Framer
+			_, fr, ok := f.Feed(p)
+			if f.Lost() {
 				t.Fatalf("% x is %v, but not to the framer", p, final)
+			}
+			if ok {
+				againstPaho(t, fr, nil)
 			}
 		}
 	})

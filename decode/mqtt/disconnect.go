@@ -1,7 +1,5 @@
 package mqtt
 
-import packets5 "github.com/eclipse/paho.golang/packets"
-
 // ParseDisconnect reads a DISCONNECT (3.1.1 section 3.14, 5 section 3.14). With
 // nothing after its header it is that of 3.x, or of 5 with code 0; with one byte
 // it has no properties. Nothing that is returned aliases the frame.
@@ -17,14 +15,9 @@ func ParseDisconnect(fr Frame) (*Disconnect, error) {
 	}
 	checkFrame(fr, ps)
 	if len(fr.Body) > 1 {
-		l := layOutProperties(fr, 1, &inDisconnect, ps)
-		d.Reason = string(l.props.reason.of(fr.Body))
-		d.ServerReference = string(l.props.reference.of(fr.Body))
-		if content, err := l.parse(packets5.DISCONNECT); err == nil {
-			p := content.(*packets5.Disconnect)
-			d.Code = p.ReasonCode
-			d.Reason, d.ServerReference = p.Properties.ReasonString, p.Properties.ServerReference
-		}
+		props := propertiesAt(fr, 1, &inDisconnect, ps)
+		d.Reason = string(props.reason.of(fr.Body))
+		d.ServerReference = string(props.reference.of(fr.Body))
 	}
 	d.Problems = ps.list
 	return d, nil
@@ -44,12 +37,8 @@ func ParseAuth(fr Frame) (*Auth, error) {
 		a.Code = fr.Body[0]
 	}
 	if len(fr.Body) > 1 {
-		l := layOutProperties(fr, 1, &inAuth, ps)
-		a.Method = string(l.props.authMethod.of(fr.Body))
-		if content, err := l.parse(packets5.AUTH); err == nil {
-			p := content.(*packets5.Auth)
-			a.Code, a.Method = p.ReasonCode, p.Properties.AuthMethod
-		}
+		props := propertiesAt(fr, 1, &inAuth, ps)
+		a.Method = string(props.authMethod.of(fr.Body))
 	}
 	a.Problems = ps.list
 	return a, nil

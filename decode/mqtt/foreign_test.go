@@ -48,10 +48,10 @@ func TestForeignBytes(t *testing.T) {
 			if len(fr.Body) > fr.Length {
 				t.Fatalf("%s at %d: %+v", path, at, fr)
 			}
+			againstPaho(t, fr, nil)
 			switch fr.Type {
 			case TypeConnect:
-				if c, err := ParseConnect(fr); err == nil {
-					checkAgainstPaho(t, fr, c)
+				if _, err := ParseConnect(fr); err == nil {
 					parsed++
 				}
 			case TypeConnack:

@@ -526,6 +526,7 @@ func FuzzFramer(f *testing.F) {
 		feedAll(t, &c, stream[at:])
 		consumed := 0
 		for _, fr := range whole {
+			againstPaho(t, fr, nil)
 			consumed += fr.Length
 			if want := min(keep(fr.Type), fr.Length); len(fr.Body) > want {
 				t.Fatalf("%v has %d body bytes", fr.Type, len(fr.Body))

@@ -84,7 +84,8 @@ type Problem struct {
 	Refusable bool
 }
 
-// Connect is what a CONNECT says, less its secrets.
+// Connect is what a CONNECT says, less its secrets. A site has thousands: the
+// small fields stand together, so that they take no more than they need.
 type Connect struct {
 	// Name and Level are the protocol name and level as sent; Version is what
 	// they mean, VersionUnknown where they mean none. Bridge is the 0x80 bit
@@ -94,17 +95,23 @@ type Connect struct {
 	Version Version
 	Bridge  bool
 
-	// ClientID is as sent; IDUnknown says that it could not be read.
-	ClientID   string
+	// IDUnknown says that ClientID could not be read.
 	IDUnknown  bool
 	CleanStart bool
-	// KeepAlive is in seconds; 0 turns it off.
-	KeepAlive uint16
 
 	// Username, Password and Will say that one was present.
 	Username, Password, Will bool
 	WillQoS                  byte
 	WillRetain               bool
+
+	// Incomplete says that only the beginning was parsed: the packet is larger
+	// than is kept.
+	Incomplete bool
+	// KeepAlive is in seconds; 0 turns it off.
+	KeepAlive uint16
+
+	// ClientID is as sent.
+	ClientID string
 	// UserTag stands for the user name, Tag for the whole packet.
 	UserTag, Tag Tag
 
@@ -116,9 +123,6 @@ type Connect struct {
 
 	// Length is the packet's whole length in bytes.
 	Length int
-	// Incomplete says that only the beginning was parsed: the packet is larger
-	// than is kept.
-	Incomplete bool
 	// Problems are the ways in which it breaks the standard, in packet order.
 	Problems []Problem
 }
@@ -145,11 +149,11 @@ type Connack struct {
 
 // Disconnect is what a DISCONNECT says. Code is 0 for 3.x.
 type Disconnect struct {
-	Code            byte
+	Code byte
+	// HasCode says that a reason code was sent.
+	HasCode         bool
 	Reason          string
 	ServerReference string
-	// HasCode says that a reason code was sent.
-	HasCode bool
 	// Problems are the ways in which it breaks the standard, in packet order.
 	Problems []Problem
 }

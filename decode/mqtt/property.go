@@ -136,7 +136,7 @@ func (r *reader) properties(where *place, ps *problems, keepIDs bool) (p propert
 	if !minimal {
 		ps.addFor(nonMinimal5, "the property length")
 	}
-	in := reader{b: r.b[:list.to], blank: r.blank, at: list.from}
+	in := reader{b: r.b[:list.to], at: list.from}
 	for in.at < list.to {
 		id, minimal := in.varint()
 		if in.short {
@@ -166,7 +166,7 @@ func (r *reader) properties(where *place, ps *problems, keepIDs bool) (p propert
 
 // read reads one property's value, and reports whether it fits.
 func (p *properties) read(in *reader, id byte, where *place, ps *problems) bool {
-	prop := propertyTable[id]
+	prop := &propertyTable[id]
 	var number uint32
 	var value span
 	switch prop.shape {
@@ -184,9 +184,9 @@ func (p *properties) read(in *reader, id byte, where *place, ps *problems) bool 
 			ps.checkString(value.of(in.b), prop.name)
 		}
 	case binaryData:
-		value = in.secret()
+		in.field()
 	case textPair:
-		name, value := in.field(), in.secret()
+		name, value := in.field(), in.field()
 		if !in.short {
 			ps.checkString(name.of(in.b), prop.name)
 			ps.checkString(value.of(in.b), prop.name)

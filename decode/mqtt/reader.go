@@ -17,8 +17,6 @@ type reader struct {
 	b     []byte
 	at    int
 	short bool
-	// blank, if not nil, is a copy of b in which secrets are to be zeroed.
-	blank []byte
 }
 
 // skip moves over n bytes.
@@ -41,15 +39,6 @@ func (r *reader) number(n int) (v uint32) {
 
 // field reads a string or binary data: two bytes of length, then as many bytes.
 func (r *reader) field() span { return r.skip(int(r.number(2))) }
-
-// secret reads a field whose content must go no further.
-func (r *reader) secret() span {
-	s := r.field()
-	if r.blank != nil {
-		clear(s.of(r.blank))
-	}
-	return s
-}
 
 // varint reads a Variable Byte Integer of at most four bytes (5 section 1.5.5).
 // minimal is false if it has more than it needs.
