@@ -82,8 +82,17 @@ func (d *Decoder) readAlone(source capture.Source) error {
 const ahead = 4
 
 func (d *Decoder) readAhead(source capture.Source) error {
+	// Many captures are over before a second goroutine would help.
+	var first bundle
+	for range 2 {
+		if err := d.read(source, &first); err != nil {
+			return err
+		}
+		d.take(first.frames)
+	}
 	empty, full := make(chan *bundle, ahead), make(chan *bundle, ahead)
-	for range ahead {
+	empty <- &first
+	for range ahead - 1 {
 		empty <- new(bundle)
 	}
 	var err error

@@ -74,8 +74,9 @@ type source struct {
 // Read fills a batch; see [capture.Source].
 func (s *source) Read(b *capture.Batch) error {
 	b.Packets = b.Packets[:0]
-	b.Memory = s.in.move(b.Memory)
+	s.in.move(b.Memory)
 	p, err := s.Next()
+	b.Memory = s.in.buf
 	// From here on the stream must not move under the packets.
 	for s.in.sealed = true; err == nil; p, err = s.Next() {
 		if b.Packets = append(b.Packets, p); len(b.Packets) == maxBatch {

@@ -12,8 +12,10 @@ const (
 	// is libpcap's MAXIMUM_SNAPLEN and Wireshark's limit.
 	maxPacket = 256 << 10
 	// bufferSize holds the largest packet with its headers and options at
-	// once, and is small enough to stay in a processor's second-level cache.
-	bufferSize = 512 << 10
+	// once. A stream begins with firstBuffer, which holds most small captures
+	// as a whole.
+	bufferSize  = 512 << 10
+	firstBuffer = 64 << 10
 	// readSize is how much is asked for at once: enough to make system calls
 	// cheap, little enough that the packets are still in the processor's cache
 	// when they are decoded.
@@ -33,7 +35,7 @@ type stream struct {
 }
 
 func newStream(r io.Reader) *stream {
-	return &stream{r: r, buf: make([]byte, bufferSize)}
+	return &stream{r: r, buf: make([]byte, firstBuffer)}
 }
 
 // peek returns the next n bytes without passing them, n up to bufferSize. At
@@ -50,11 +52,13 @@ func (s *stream) fill(n int) ([]byte, bool) {
 	if s.sealed {
 		return s.buf[s.pos:s.end:s.end], false
 	}
-	if s.pos > 0 {
-		s.end = copy(s.buf, s.buf[s.pos:s.end])
-		s.base += int64(s.pos)
-		s.pos = 0
+	buf := s.buf
+	if len(buf) < bufferSize && (n > len(buf) || s.end == len(buf)) {
+		buf = make([]byte, bufferSize)
 	}
+	s.end = copy(buf, s.buf[s.pos:s.end])
+	s.base += int64(s.pos)
+	s.buf, s.pos = buf, 0
 	for empty := 0; s.end < n && s.err == nil; {
 		m, err := s.r.Read(s.buf[s.end:min(len(s.buf), s.end+readSize)])
 		s.end += m
@@ -71,23 +75,21 @@ func (s *stream) fill(n int) ([]byte, bool) {
 	return s.buf[:n:n], true
 }
 
-// move goes on in a batch's memory, and takes the unread bytes along: what lies
-// in the old memory stays as it is. It returns the memory, which it makes if it
-// is nil.
-func (s *stream) move(memory []byte) []byte {
+// move goes on in a batch's memory and takes the unread bytes along, so that
+// what lies in another batch's memory stays as it is.
+func (s *stream) move(memory []byte) {
 	switch {
-	case memory == nil && !s.lent:
-		memory = s.buf
-	case memory == nil:
-		memory = make([]byte, bufferSize)
-	}
-	if &memory[0] != &s.buf[0] {
+	case !s.lent:
+		s.lent = true
+	case memory != nil && &memory[0] == &s.buf[0]:
+	default:
+		if len(memory) < bufferSize {
+			memory = make([]byte, bufferSize)
+		}
 		n := copy(memory, s.buf[s.pos:s.end])
 		s.base += int64(s.pos)
 		s.buf, s.pos, s.end = memory, 0, n
 	}
-	s.lent = true
-	return memory
 }
 
 // has reports whether n bytes can be peeked at without reading.

@@ -3,9 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -15,8 +13,6 @@ import (
 
 	"github.com/mqttriage/mqttriage/analyze"
 	"github.com/mqttriage/mqttriage/capture"
-	"github.com/mqttriage/mqttriage/capture/pcapfile"
-	"github.com/mqttriage/mqttriage/decode"
 	"github.com/mqttriage/mqttriage/kb"
 	"github.com/mqttriage/mqttriage/report"
 )
@@ -118,18 +114,7 @@ func (s *streams) read(f *readFlags, files []string) error {
 		return err
 	}
 	analyzer := analyze.New(analyze.Options{Ports: f.ports, Broker: string(f.broker)})
-	var captures []report.CaptureInput
-	for i, name := range files {
-		c, err := s.capture(name, i+1, f.ports, analyzer)
-		if err != nil {
-			s.complain(err)
-			continue
-		}
-		captures = append(captures, c)
-		for _, p := range c.Info.Problems {
-			s.note("%s: %s; analysed as far as it goes", c.Info.Name, strings.TrimSuffix(p, "."))
-		}
-	}
+	captures := s.captures(files, f.ports, analyzer.Add)
 	if len(captures) == 0 {
 		return &exitError{exitFailed, errors.New("nothing could be analysed")}
 	}
@@ -176,33 +161,6 @@ func (s *streams) checkFiles(f *readFlags, files []string) error {
 		return hint("--width 80", "invalid width %d", f.width)
 	}
 	return nil
-}
-
-// capture reads one capture to its end, or as far as it goes.
-func (s *streams) capture(name string, index int, ports []uint16, analyzer *analyze.Analyzer) (report.CaptureInput, error) {
-	var none report.CaptureInput
-	source, err := pcapfile.Open(name, s.in)
-	if err != nil {
-		return none, readable(err)
-	}
-	defer source.Close() // read only: its error says nothing about what was read
-	decoder := decode.New(decode.Options{Capture: source.Info().Name, Index: index, Ports: ports}, analyzer.Add)
-	last := decoder.Read(source)
-	info := source.Info()
-	var cut *capture.TruncatedError
-	var damaged *capture.DamagedError
-	switch {
-	case last == io.EOF:
-	case errors.As(last, &cut), errors.As(last, &damaged):
-		if !slices.Contains(info.Problems, last.Error()) {
-			info.Problems = append(slices.Clip(info.Problems), last.Error())
-		}
-	case info.Packets == 0:
-		return none, readable(last)
-	default: // the disk or the pipe failed on the way
-		info.Problems = append(slices.Clip(info.Problems), last.Error())
-	}
-	return report.CaptureInput{Info: info, Stats: decoder.Stats()}, nil
 }
 
 // readable puts the hint of an error on a line of its own.
