@@ -14,9 +14,9 @@ import (
 type Packet struct {
 	// Number counts from 1 within the capture, exactly as Wireshark does.
 	Number int
-	// Time is when the frame was captured, in UTC; zero when the capture does
-	// not say (pcapng simple packet blocks).
-	Time time.Time
+	// Nano is when the frame was captured, in nanoseconds since 1970, UTC; 0
+	// when the capture does not say (pcapng simple packet blocks).
+	Nano int64
 	// Link says how Data begins.
 	Link LinkType
 	// Length is the frame's length on the wire in bytes; Data is shorter when
@@ -26,6 +26,14 @@ type Packet struct {
 	Interface int
 	// Data is the captured bytes, valid until the next call of Next.
 	Data []byte
+}
+
+// Time is when the frame was captured, in UTC; zero when that is not known.
+func (p *Packet) Time() time.Time {
+	if p.Nano == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, p.Nano).UTC()
 }
 
 // Batch is a run of packets of one capture that are valid together, so that

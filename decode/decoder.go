@@ -40,9 +40,7 @@ type Decoder struct {
 	table  *tcp.Table
 
 	packets, segments int
-	// warm is what Warm returns, so that no compiler leaves it out.
-	warm      uint32
-	undecoded [link.Reasons]int
+	undecoded         [link.Reasons]int
 	// end is the latest packet so far.
 	end Event
 	// spare are followers that can be used again.
@@ -66,7 +64,7 @@ func New(opts Options, emit func(*Session)) *Decoder {
 func (d *Decoder) Add(p capture.Packet) {
 	var f frame
 	d.frame(&p, &f)
-	d.follow(&f)
+	d.follow(&f, tcp.Place{})
 }
 
 // A frame is a packet whose layers are undone.
@@ -81,15 +79,15 @@ type frame struct {
 // frame undoes a packet's layers. It changes nothing in the decoder but its
 // layers, so that it can run ahead of follow.
 func (d *Decoder) frame(p *capture.Packet, f *frame) {
-	f.at = tcp.MarkAt(p.Number, p.Time)
+	f.at = tcp.Mark{Number: p.Number, Nano: p.Nano}
 	if f.reason = d.link.Decode(p, &f.segment); f.reason == link.OK {
 		f.hash = d.table.Hash(&f.segment)
 		f.skipped = mqtt.Skipped(f.segment.Payload)
 	}
 }
 
-// follow takes the next frame to its connection.
-func (d *Decoder) follow(f *frame) {
+// follow takes the next frame to its connection, which may be at a place.
+func (d *Decoder) follow(f *frame, at tcp.Place) {
 	d.packets++
 	if f.at.Nano >= d.end.Nano {
 		d.end = event(f.at)
@@ -97,7 +95,7 @@ func (d *Decoder) follow(f *frame) {
 	switch f.reason {
 	case link.OK:
 		d.segments++
-		d.table.AddHashed(&f.segment, f.hash, f.skipped, f.at)
+		d.table.AddAt(at, &f.segment, f.hash, f.skipped, f.at)
 	case link.UDP:
 		d.undecoded[link.NotTCP]++
 		if f.segment.Src.Port == dnsPort {

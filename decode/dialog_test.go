@@ -90,7 +90,7 @@ func (d *dialog) segment(from int, flags byte, payload []byte) capture.Packet {
 	t[12], t[13] = 5<<4, flags
 	binary.BigEndian.PutUint16(t[14:], 65535)
 	b = append(b, payload...)
-	return capture.Packet{Time: d.now, Link: capture.LinkRaw, Length: len(b), Data: b}
+	return capture.Packet{Nano: d.now.UnixNano(), Link: capture.LinkRaw, Length: len(b), Data: b}
 }
 
 // sessions decodes the packets so far.

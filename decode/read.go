@@ -5,6 +5,7 @@ import (
 	"runtime"
 
 	"github.com/mqttriage/mqttriage/capture"
+	"github.com/mqttriage/mqttriage/decode/tcp"
 )
 
 // Read adds all packets of a source and closes the decoder. It returns what
@@ -59,11 +60,12 @@ func (d *Decoder) take(frames []frame) {
 	for len(frames) > 0 {
 		group := frames[:min(len(frames), lookAhead)]
 		frames = frames[len(group):]
+		var places [lookAhead]tcp.Place
 		for i := range group {
-			d.warm += d.table.Warm(group[i].hash)
+			places[i] = d.table.Look(group[i].hash)
 		}
 		for i := range group {
-			d.follow(&group[i])
+			d.follow(&group[i], places[i])
 		}
 	}
 }

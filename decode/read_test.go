@@ -13,6 +13,7 @@ import (
 	"github.com/mqttriage/mqttriage/bench/traffic"
 	"github.com/mqttriage/mqttriage/capture"
 	"github.com/mqttriage/mqttriage/capture/pcapfile"
+	"github.com/mqttriage/mqttriage/decode/tcp"
 )
 
 // The ways to decode one capture. All must give the same sessions in the same
@@ -38,7 +39,7 @@ var ways = map[string]func(d *Decoder, source capture.Source) error{
 			var f frame
 			d.frame(&p, &f)
 			f.skipped = false
-			d.follow(&f)
+			d.follow(&f, tcp.Place{})
 		}
 	},
 }

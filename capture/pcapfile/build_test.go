@@ -2,7 +2,6 @@ package pcapfile
 
 import (
 	"encoding/binary"
-	"time"
 )
 
 // file builds capture files byte by byte in the byte order it embeds.
@@ -104,4 +103,4 @@ func (f *file) secrets(kind uint32, body string) *file {
 // if_tsresol counts it.
 func stamp(sec, micro uint64) uint64 { return sec*1e6 + micro }
 
-func at(sec, nano int64) time.Time { return time.Unix(sec, nano).UTC() }
+func at(sec, nano int64) int64 { return sec*1e9 + nano }

@@ -1,12 +1,13 @@
 package pcapfile
 
 import (
+	"math"
 	"math/bits"
-	"time"
 )
 
-// maxSecond is the end of the year 9999, the last that RFC 3339 can write.
-const maxSecond = 253402300799
+// maxSecond is the last whole second since 1970 that 64 bits of nanoseconds can
+// count to, in the year 2262.
+const maxSecond = math.MaxInt64/1_000_000_000 - 1
 
 // clock turns an interface's time stamps into times. if_tsresol is one byte
 // (pcapng draft §4.2): the high bit chooses powers of 2 or of 10, the rest is
@@ -51,9 +52,9 @@ func pow10(n int) uint64 {
 	return p
 }
 
-// time converts a time stamp. It reports false for one before 1970 or after
-// the year 9999, which no capture has and JSON cannot carry.
-func (c *clock) time(stamp uint64) (time.Time, bool) {
+// nano converts a time stamp to nanoseconds since 1970. It reports false for
+// one before 1970 or after maxSecond, which no capture has.
+func (c *clock) nano(stamp uint64) (int64, bool) {
 	var sec, nsec uint64
 	switch {
 	case c.binary:
@@ -65,13 +66,13 @@ func (c *clock) time(stamp uint64) (time.Time, bool) {
 		nsec = stamp * c.mul / c.div
 	}
 	if sec > 2*maxSecond || c.offset > maxSecond || c.offset < -maxSecond {
-		return time.Time{}, false
+		return 0, false
 	}
 	s := int64(sec) + c.offset
 	if s < 0 || s > maxSecond {
-		return time.Time{}, false
+		return 0, false
 	}
-	return time.Unix(s, int64(nsec)).UTC(), true
+	return s*1e9 + int64(nsec), true
 }
 
 // split divides a time stamp in units of 2^-shift seconds.

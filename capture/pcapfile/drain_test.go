@@ -48,18 +48,18 @@ func drainSource(t testing.TB, s capture.Source) drained {
 		if len(p.Data) > maxPacket || p.Length < len(p.Data) {
 			t.Fatalf("packet %d: length %d, captured %d", p.Number, p.Length, len(p.Data))
 		}
-		if !p.Time.IsZero() && (p.Time.Year() < 1970 || p.Time.Year() > 9999) {
-			t.Fatalf("packet %d: time %v", p.Number, p.Time)
+		if p.Nano < 0 {
+			t.Fatalf("packet %d: time %v", p.Number, p.Time())
 		}
 		if p.Interface < 0 {
 			t.Fatalf("packet %d: interface %d", p.Number, p.Interface)
 		}
-		if !p.Time.IsZero() {
-			if first.IsZero() || p.Time.Before(first) {
-				first = p.Time
+		if !p.Time().IsZero() {
+			if first.IsZero() || p.Time().Before(first) {
+				first = p.Time()
 			}
-			if p.Time.After(last) {
-				last = p.Time
+			if p.Time().After(last) {
+				last = p.Time()
 			}
 		}
 		if len(p.Data) < p.Length {

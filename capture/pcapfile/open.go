@@ -50,10 +50,10 @@ func NewReader(name string, r io.Reader) (capture.Source, error) {
 	return open(name, r, func() error { return nil })
 }
 
-// reader is what both formats' readers are. While the stream is sealed, Next
+// reader is what both formats' readers are. While the stream is sealed, next
 // ends with errSealed where it would have to read on, and can be called again.
 type reader interface {
-	Next() (capture.Packet, error)
+	next(p *capture.Packet) error
 	Info() capture.Info
 }
 
@@ -68,26 +68,37 @@ const maxBatch = 1024
 type source struct {
 	reader
 	in    *stream
+	one   capture.Packet // what Next returns
 	close func() error
 }
 
 // Read fills a batch; see [capture.Source].
 func (s *source) Read(b *capture.Batch) error {
-	b.Packets = b.Packets[:0]
+	if cap(b.Packets) < maxBatch {
+		b.Packets = make([]capture.Packet, 0, maxBatch)
+	}
+	packets := b.Packets[:maxBatch]
 	s.in.move(b.Memory)
-	p, err := s.Next()
-	b.Memory = s.in.buf
+	err := s.next(&packets[0])
+	b.Packets, b.Memory = packets[:0], s.in.buf
+	if err != nil {
+		return err
+	}
 	// From here on the stream must not move under the packets.
-	for s.in.sealed = true; err == nil; p, err = s.Next() {
-		if b.Packets = append(b.Packets, p); len(b.Packets) == maxBatch {
-			break
-		}
+	s.in.sealed = true
+	n := 1
+	for n < maxBatch && s.next(&packets[n]) == nil {
+		n++ // an error comes again
 	}
 	s.in.sealed = false
-	if len(b.Packets) > 0 {
-		return nil // an error comes again
-	}
-	return err
+	b.Packets = packets[:n]
+	return nil
+}
+
+// Next returns the next packet; see [capture.Source].
+func (s *source) Next() (capture.Packet, error) {
+	err := s.next(&s.one)
+	return s.one, err
 }
 
 func (s *source) Close() error {

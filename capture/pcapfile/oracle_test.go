@@ -159,8 +159,8 @@ func compare(t *testing.T, tshark, path string) {
 			skipped[number] = true
 		}
 		at := ""
-		if !p.Time.IsZero() {
-			at = fmt.Sprintf("%d.%09d", p.Time.Unix(), p.Time.Nanosecond())
+		if !p.Time().IsZero() {
+			at = fmt.Sprintf("%d.%09d", p.Time().Unix(), p.Time().Nanosecond())
 		}
 		fmt.Fprintf(&ours, "%d\t%d\t%d\t%s\n", p.Number, p.Length, len(p.Data), at)
 	}

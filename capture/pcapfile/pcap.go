@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"time"
 
 	"github.com/mqttriage/mqttriage/capture"
 )
@@ -76,14 +75,14 @@ func newPcap(in *stream, t tally) (*pcapReader, error) {
 	return r, nil
 }
 
-// Next returns the next packet; see [capture.Source].
-func (r *pcapReader) Next() (capture.Packet, error) {
+// next reads the next packet; see [reader].
+func (r *pcapReader) next(p *capture.Packet) error {
 	if r.err != nil {
-		return capture.Packet{}, r.err
+		return r.err
 	}
 	h, ok := r.in.peek(pcapRecordHeader)
 	if !ok && r.in.sealed {
-		return capture.Packet{}, errSealed
+		return errSealed
 	}
 	if !ok {
 		return r.fail(r.in.ended(r.in.offset(), r.number+1))
@@ -99,22 +98,22 @@ func (r *pcapReader) Next() (capture.Packet, error) {
 	}
 	b, ok := r.in.peek(pcapRecordHeader + int(captured))
 	if !ok && r.in.sealed {
-		return capture.Packet{}, errSealed
+		return errSealed
 	}
 	if !ok {
 		return r.fail(r.in.ended(r.in.offset(), r.number+1))
 	}
 	r.in.advance(len(b))
 	r.number++
-	p := capture.Packet{
+	*p = capture.Packet{
 		Number: r.number,
-		Time:   time.Unix(int64(sec), int64(fraction)*int64(r.nano)).UTC(),
+		Nano:   int64(sec)*1e9 + int64(fraction)*int64(r.nano),
 		Link:   r.link,
 		Length: wireLength(original, captured),
 		Data:   b[pcapRecordHeader:],
 	}
-	r.packet(&p)
-	return p, nil
+	r.packet(p)
+	return nil
 }
 
 // wireLength is a frame's length on the wire. Some writers leave it 0 or
@@ -124,10 +123,10 @@ func wireLength(original, captured uint32) int {
 	return int(min(max(original, captured), math.MaxInt32))
 }
 
-func (r *pcapReader) fail(err error) (capture.Packet, error) {
+func (r *pcapReader) fail(err error) error {
 	r.err = err
 	if err != io.EOF {
 		r.fatal = err.Error()
 	}
-	return capture.Packet{}, err
+	return err
 }

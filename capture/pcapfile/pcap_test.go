@@ -26,9 +26,9 @@ func TestPcap(t *testing.T) {
 					record(0xffffffff, 1, 5, "hello")
 				d := drain(t, g.b)
 				wantPackets(t, d.packets, []capture.Packet{
-					{Number: 1, Time: at(1_700_000_001, c.nano), Link: capture.LinkLinuxSLL2, Length: 60, Data: []byte("abc")},
-					{Number: 2, Time: at(1_700_000_000, 0), Link: capture.LinkLinuxSLL2, Data: []byte{}},
-					{Number: 3, Time: at(0xffffffff, c.unit), Link: capture.LinkLinuxSLL2, Length: 5, Data: []byte("hello")},
+					{Number: 1, Nano: at(1_700_000_001, c.nano), Link: capture.LinkLinuxSLL2, Length: 60, Data: []byte("abc")},
+					{Number: 2, Nano: at(1_700_000_000, 0), Link: capture.LinkLinuxSLL2, Data: []byte{}},
+					{Number: 3, Nano: at(0xffffffff, c.unit), Link: capture.LinkLinuxSLL2, Length: 5, Data: []byte("hello")},
 				})
 				if d.err != io.EOF || d.info.Format != "pcap" || d.info.Name != "test" || d.info.Compression != "" || len(d.info.LinkTypes) != 1 {
 					t.Errorf("ended by %v, info %+v", d.err, d.info)
@@ -82,9 +82,9 @@ func TestPcapOddLengths(t *testing.T) {
 		record(1, 0, 3, "abcdef").record(2, 0, 0xffffffff, "a").record(3, 0, maxPacket, long)
 	d := drain(t, f.b)
 	wantPackets(t, d.packets, []capture.Packet{
-		{Number: 1, Time: at(1, 0), Link: 1, Length: 6, Data: []byte("abcdef")},
-		{Number: 2, Time: at(2, 0), Link: 1, Length: 0x7fffffff, Data: []byte("a")},
-		{Number: 3, Time: at(3, 0), Link: 1, Length: maxPacket, Data: []byte(long)},
+		{Number: 1, Nano: at(1, 0), Link: 1, Length: 6, Data: []byte("abcdef")},
+		{Number: 2, Nano: at(2, 0), Link: 1, Length: 0x7fffffff, Data: []byte("a")},
+		{Number: 3, Nano: at(3, 0), Link: 1, Length: maxPacket, Data: []byte(long)},
 	})
 }
 

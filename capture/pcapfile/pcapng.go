@@ -122,12 +122,13 @@ func (r *pcapngReader) section(h []byte) (err error) {
 	return nil
 }
 
-// Next returns the next packet; see [capture.Source].
-func (r *pcapngReader) Next() (p capture.Packet, err error) {
+// next reads the next packet; see [reader].
+func (r *pcapngReader) next(p *capture.Packet) error {
 	for r.err == nil {
-		ok, err := r.block(&p)
+		*p = capture.Packet{}
+		ok, err := r.block(p)
 		if err == errSealed {
-			return capture.Packet{}, err
+			return err
 		}
 		if err != nil {
 			r.err = err
@@ -137,11 +138,11 @@ func (r *pcapngReader) Next() (p capture.Packet, err error) {
 			break
 		}
 		if ok {
-			r.packet(&p)
-			return p, nil
+			r.packet(p)
+			return nil
 		}
 	}
-	return capture.Packet{}, r.err
+	return r.err
 }
 
 // block reads one block, and reports whether it gave a packet.
@@ -276,12 +277,12 @@ func (r *pcapngReader) stamped(p *capture.Packet, kind uint32, b []byte) bool {
 	if from == nil {
 		return false
 	}
-	at, ok := from.clock.time(uint64(r.order.u32(b[12:]))<<32 | uint64(r.order.u32(b[16:])))
+	at, ok := from.clock.nano(uint64(r.order.u32(b[12:]))<<32 | uint64(r.order.u32(b[16:])))
 	if !ok {
-		r.note(badTime, "packet %d: its time is not between the years 1970 and 9999", r.number)
+		r.note(badTime, "packet %d: its time is not between the years 1970 and 2262", r.number)
 	}
 	p.Number = r.number
-	p.Time = at
+	p.Nano = at
 	p.Link = from.link
 	p.Length = wireLength(original, captured)
 	p.Interface = r.base + int(id)

@@ -33,12 +33,12 @@ func TestPcapng(t *testing.T) {
 		enhanced(0, 1_700_000_000<<10|512, 2, "xy")
 	d := drain(t, append(f.b, g.b...))
 	wantPackets(t, d.packets, []capture.Packet{
-		{Number: 1, Time: at(1_700_000_000, 123_456_789), Link: 1, Length: 60, Data: []byte("abc")},
-		{Number: 2, Time: at(1_000_000_005, 6000), Link: 276, Length: 5, Interface: 1, Data: []byte("hello")},
-		{Number: 3, Time: at(1_600_000_000, 1), Link: 1, Length: 9, Data: []byte("obsolete!")},
+		{Number: 1, Nano: at(1_700_000_000, 123_456_789), Link: 1, Length: 60, Data: []byte("abc")},
+		{Number: 2, Nano: at(1_000_000_005, 6000), Link: 276, Length: 5, Interface: 1, Data: []byte("hello")},
+		{Number: 3, Nano: at(1_600_000_000, 1), Link: 1, Length: 9, Data: []byte("obsolete!")},
 		{Number: 4, Link: 1, Length: 3, Data: []byte("sim")},
 		{Number: 5, Link: 113, Length: 60, Interface: 2, Data: []byte("sn")},
-		{Number: 6, Time: at(1_700_000_000, 500_000_000), Link: 113, Length: 2, Interface: 2, Data: []byte("xy")},
+		{Number: 6, Nano: at(1_700_000_000, 500_000_000), Link: 113, Length: 2, Interface: 2, Data: []byte("xy")},
 	})
 	wantProblems(t, d.info)
 	if d.err != io.EOF || d.info.Format != "pcapng" ||
@@ -106,8 +106,8 @@ func TestPcapngTolerates(t *testing.T) {
 			"packet 1 left out: its block has only 12 bytes"},
 		{"simple packet too short", end(start().block(blockSimplePacket, func(b *file) {})), 2,
 			"packet 1 left out: its block has only 12 bytes"},
-		{"time beyond the year 9999", end(start().iface(1, 0, option(optionResolution, 0)).enhanced(1, maxSecond+1, 1, "x")), 2,
-			"packet 1: its time is not between the years 1970 and 9999"},
+		{"time beyond the year 2262", end(start().iface(1, 0, option(optionResolution, 0)).enhanced(1, maxSecond+1, 1, "x")), 2,
+			"packet 1: its time is not between the years 1970 and 2262"},
 		{"unknown minor version", end(littleEndian().block(blockSection, func(b *file) { b.u32(byteOrderMagic).u16(1, 9).u32(0, 0) }).iface(1, 0)), 1,
 			"pcapng version 1.9 is not known; read as 1.0"},
 		{"option beyond its block", end(start().iface(1, 0, func(b *file) { b.u16(optionName, 99) })), 1,
@@ -391,7 +391,7 @@ func TestPcapngAgainstModel(t *testing.T) {
 						f.enhanced(uint32(id), units, original, text)
 					}
 					want = append(want, capture.Packet{Number: number, Link: capture.LinkType(i.link), Interface: base + id,
-						Time: at(sec, micro*1000), Length: int(original), Data: []byte(text)})
+						Nano: at(sec, micro*1000), Length: int(original), Data: []byte(text)})
 				}
 			}
 			base += len(ifaces)

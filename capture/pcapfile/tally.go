@@ -32,10 +32,12 @@ type tally struct {
 	info    capture.Info
 	number  int // of the last packet, skipped ones included
 	links   map[capture.LinkType]bool
-	first   [troubles]string
+	told    [troubles]string // the first of each kind
 	count   [troubles]int
 	ordered []trouble
 	fatal   string
+	// first and last have the earliest and the latest time.
+	first, last capture.Packet
 }
 
 func newTally(name, format, compression string) tally {
@@ -62,13 +64,13 @@ func (t *tally) packet(p *capture.Packet) {
 	}
 	// Most captures are in order, so that one comparison is enough.
 	switch {
-	case p.Time.After(t.info.Last):
-		t.info.Last = p.Time
-		if t.info.First.IsZero() {
-			t.info.First = p.Time
+	case p.Nano > t.last.Nano:
+		t.last.Nano = p.Nano
+		if t.first.Nano == 0 {
+			t.first.Nano = p.Nano
 		}
-	case p.Time.Before(t.info.First) && !p.Time.IsZero():
-		t.info.First = p.Time
+	case p.Nano < t.first.Nano && p.Nano != 0:
+		t.first.Nano = p.Nano
 	}
 }
 
@@ -77,7 +79,7 @@ func (t *tally) packet(p *capture.Packet) {
 func (t *tally) note(kind trouble, format string, args ...any) {
 	t.count[kind]++
 	if t.count[kind] == 1 {
-		t.first[kind] = fmt.Sprintf(format, args...)
+		t.told[kind] = fmt.Sprintf(format, args...)
 		t.ordered = append(t.ordered, kind)
 	}
 }
@@ -85,12 +87,13 @@ func (t *tally) note(kind trouble, format string, args ...any) {
 // Info describes what was read so far.
 func (t *tally) Info() capture.Info {
 	info := t.info
+	info.First, info.Last = t.first.Time(), t.last.Time()
 	info.LinkTypes = slices.Clone(info.LinkTypes)
 	info.Interfaces = slices.Clone(info.Interfaces)
 	info.Secrets = slices.Clone(info.Secrets)
 	info.Names = maps.Clone(info.Names)
 	for _, kind := range t.ordered {
-		s := t.first[kind]
+		s := t.told[kind]
 		if more := t.count[kind] - 1; more > 0 {
 			s = fmt.Sprintf("%s (and %d more)", s, more)
 		}

@@ -17,14 +17,6 @@ type Mark struct {
 	Nano int64
 }
 
-// MarkAt makes the Mark of packet n captured at t, which may be zero.
-func MarkAt(n int, t time.Time) Mark {
-	if t.IsZero() {
-		return Mark{Number: n}
-	}
-	return Mark{Number: n, Nano: t.UnixNano()}
-}
-
 // Seen reports whether the capture shows it.
 func (m Mark) Seen() bool { return m.Number != 0 }
 
@@ -66,7 +58,7 @@ type Conn struct {
 	// Sides are the two directions by sender.
 	Sides [2]Stream
 	// Skip is for the Handler to set: it is then spared a side's payloads that
-	// AddHashed is told may be skipped, as long as they are next in order and
+	// AddAt is told may be skipped, as long as they are next in order and
 	// new as a whole. They count all the same.
 	Skip [2]bool
 	// Last is the connection's last packet.

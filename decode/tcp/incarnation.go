@@ -47,6 +47,30 @@ func (st *Stream) acknowledged(ack uint32) bool {
 	return int64(ack-st.ISN-1) <= min(st.seen(), 0xffff)
 }
 
+// plain takes a segment of an open connection if it is as most are: a mere
+// acknowledgment, or next in order with a payload that may be skipped. It does
+// what segment would, or nothing and reports false.
+func (c *Conn) plain(dir uint8, s *link.Segment, skip bool, m Mark) bool {
+	x := c.side(dir)
+	st, peer := &c.Sides[x], &c.Sides[1-x]
+	acked := s.Ack - peer.base - uint32(peer.Acked)
+	if s.Flags&(link.SYN|link.FIN|link.RST|link.ACK) != link.ACK ||
+		!st.started || st.queue != nil || peer.queue != nil || peer.ended || c.closed ||
+		!peer.started || int64(acked) > peer.Next-peer.Acked {
+		return false
+	}
+	if s.Length > 0 {
+		if !skip || !c.Skip[x] || st.ended || s.Length != len(s.Payload) || s.Seq-st.base != uint32(st.Next) {
+			return false
+		}
+		st.passed(s.Payload, m)
+	}
+	peer.Acked += int64(acked)
+	st.Packets++
+	c.touched, c.Last = true, m
+	return true
+}
+
 // segment takes a segment of connection c from side x.
 func (t *Table) segment(c *Conn, x Side, s *link.Segment, skip bool, m Mark) {
 	st := &c.Sides[x]

@@ -94,7 +94,7 @@ func TestAgainstModel(t *testing.T) {
 			for j := range packets {
 				number++
 				clock = clock.Add(time.Duration(r.Int64N(int64(time.Millisecond))))
-				table.Add(&packets[j], MarkAt(number, clock))
+				table.Add(&packets[j], Mark{Number: number, Nano: clock.UnixNano()})
 			}
 			clock = clock.Add(time.Duration(r.Int64N(int64(4 * time.Second))))
 		}
@@ -199,7 +199,7 @@ func TestCutAgainstModel(t *testing.T) {
 		snap := r.IntN(100)
 		for i := range packets {
 			packets[i].Payload = packets[i].Payload[:min(snap, len(packets[i].Payload))]
-			table.Add(&packets[i], MarkAt(i+1, time.Unix(1e9, int64(i))))
+			table.Add(&packets[i], Mark{Number: i + 1, Nano: 1e18 + int64(i)})
 		}
 		table.Flush()
 		if ended != 1 {
@@ -277,7 +277,7 @@ func FuzzTable(f *testing.F) {
 			s.Payload = payload[:int(in[6])*4]
 			s.Length = len(s.Payload) + int(in[7])*4
 			clock = clock.Add(time.Duration(int8(in[8])) * 100 * time.Millisecond)
-			table.Add(&s, MarkAt(number, clock))
+			table.Add(&s, Mark{Number: number, Nano: clock.UnixNano()})
 			st := table.Stats()
 			if live > st.Open || st.Open > 3 || st.Remembered > 2 || table.tuples.used > 5 || st.Buffered < 0 || st.Buffered > 2000 {
 				t.Fatalf("after %d packets: %+v, %d live, %d tuples", number, st, live, table.tuples.used)

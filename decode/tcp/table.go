@@ -28,6 +28,9 @@ type Options struct {
 	// beyond it the longest closed ends early. Default 1<<14: more only wait
 	// where thousands close each second.
 	MaxClosed int
+	// Thorough leaves out the short way for plain segments, which changes
+	// nothing but the time; for tests.
+	Thorough bool
 	// Linger is how long a closed connection waits for late segments, in
 	// capture time. Default 2 s: a packet that overtook another in the
 	// network or in the capture is out by milliseconds, a lost last segment
@@ -103,30 +106,37 @@ func (t *Table) Stats() Stats {
 	return s
 }
 
-// Warm makes the processor load what AddHashed will need of a segment's
-// connection, as far as its hash tells. It changes nothing, and what it returns
-// means nothing.
-func (t *Table) Warm(hash uint32) uint32 {
-	slot := t.tuples.slots[hash&uint32(len(t.tuples.slots)-1)]
-	if slot.ref == 0 {
-		return 0
-	}
-	if c := t.tuples.at(slot.ref).conn; c != nil {
-		return c.Sides[0].Packets + c.Sides[1].Packets + uint32(c.Last.Number)
-	}
-	return 0
+// A Place is where a Table may have what it knows of a segment's 4-tuple. The
+// zero Place is nowhere.
+type Place struct {
+	tuple *tuple
+	warm  uint32
 }
 
-// Hash is the hash of a segment's endpoints that AddHashed wants. It may be
-// called by any goroutine.
+// Look finds the Place for a segment of a Hash, and makes the processor load
+// what AddAt will need there. It changes nothing: looking for several segments
+// before any is added lets their loads overlap.
+func (t *Table) Look(hash uint32) (p Place) {
+	slot := t.tuples.slots[hash&uint32(len(t.tuples.slots)-1)]
+	if slot.ref == 0 {
+		return p
+	}
+	p.tuple = t.tuples.at(slot.ref)
+	if c := p.tuple.conn; c != nil {
+		p.warm = c.Sides[0].Packets + c.Sides[1].Packets + uint32(c.Last.Number)
+	}
+	return p
+}
+
+// Hash is the hash of a segment's endpoints. It may be called by any goroutine.
 func (t *Table) Hash(s *link.Segment) uint32 { return t.tuples.hash(s) }
 
 // Add takes the next segment of the capture. m.Number must be above 0.
-func (t *Table) Add(s *link.Segment, m Mark) { t.AddHashed(s, t.Hash(s), false, m) }
+func (t *Table) Add(s *link.Segment, m Mark) { t.AddAt(Place{}, s, t.Hash(s), false, m) }
 
-// AddHashed is Add for a segment whose Hash is known, and whose payload may be
-// skipped or not; see Conn.Skip.
-func (t *Table) AddHashed(s *link.Segment, hash uint32, skip bool, m Mark) {
+// AddAt is Add for a segment whose Hash is known, perhaps its Place too, and
+// whose payload may be skipped or not; see Conn.Skip.
+func (t *Table) AddAt(p Place, s *link.Segment, hash uint32, skip bool, m Mark) {
 	if m.Nano != 0 {
 		if m.Nano < t.now {
 			t.due = 0 // the clock was set back
@@ -137,17 +147,20 @@ func (t *Table) AddHashed(s *link.Segment, hash uint32, skip bool, m Mark) {
 		t.expire()
 	}
 
-	tp, dir := t.tuples.find(s, hash)
+	tp, dir := p.tuple.is(s, hash)
+	if tp == nil {
+		tp, dir = t.tuples.find(s, hash)
+	}
 	fresh := tp == nil
 	if fresh {
 		tp = t.tuples.insert(s, hash)
 	}
-	if s.Flags&(link.SYN|link.FIN|link.RST) != 0 || !tp.conv.settled() {
-		t.unsure = t.unsure || tp.conv.unsure(dir, s)
-		tp.conv.observe(dir, s, fresh, &t.streams)
-	}
-
 	c := tp.conn
+	if c != nil && tp.conv.settled() && !t.opts.Thorough && c.plain(dir, s, skip, m) {
+		return
+	}
+	t.unsure = t.unsure || tp.conv.unsure(dir, s)
+	tp.conv.observe(dir, s, fresh, &t.streams)
 	if c == nil && !fresh && tp.straggler(dir, s) {
 		t.stats.Late++
 		return

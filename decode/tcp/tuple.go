@@ -24,6 +24,18 @@ type tuple struct {
 	_ [16]byte
 }
 
+// is returns the tuple itself if it is the segment's, and the segment's
+// direction in it. It may be nil, or have become another's since it was found.
+func (tp *tuple) is(s *link.Segment, hash uint32) (*tuple, uint8) {
+	if tp == nil || tp.hash != hash || tp.ref == 0 {
+		return nil, 0
+	}
+	if dir, ok := tp.direction(s); ok {
+		return tp, dir
+	}
+	return nil, 0
+}
+
 // direction reports whether a segment is of the 4-tuple, and in which
 // direction it goes. It has no branch that a processor could predict wrongly,
 // for the directions of packets follow no rule.
@@ -67,7 +79,7 @@ type tuples struct {
 	seed   [4]uint64
 	slots  []slot
 	used   int
-	chunks [][]tuple
+	chunks []*[tupleChunk]tuple
 	free   uint32 // head of the list of unused tuples, through next
 	made   uint32
 	ended  ring
@@ -132,7 +144,7 @@ func (t *tuples) insert(s *link.Segment, hash uint32) *tuple {
 		t.free = t.at(ref).next
 	} else {
 		if int(t.made) == len(t.chunks)*tupleChunk {
-			t.chunks = append(t.chunks, make([]tuple, tupleChunk))
+			t.chunks = append(t.chunks, new([tupleChunk]tuple))
 		}
 		t.made++
 		ref = t.made

@@ -113,7 +113,7 @@ func compareStreams(t *testing.T, path string, next func() (capture.Packet, erro
 		if tp, _ := table.tuples.find(&s, table.Hash(&s)); tp != nil && oldTshark() {
 			tp.conv.finished = false
 		}
-		table.Add(&s, MarkAt(p.Number, p.Time))
+		table.Add(&s, Mark{Number: p.Number, Nano: p.Nano})
 		tp, _ := table.tuples.find(&s, table.Hash(&s))
 		ours := int(tp.conv.stream)
 		if want, ok := theirs[p.Number]; ok {
