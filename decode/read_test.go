@@ -18,7 +18,7 @@ import (
 
 // The ways to decode one capture. All must give the same sessions in the same
 // order: alone is what one processor does, ahead what several do, single takes
-// packet by packet, and slowly forgoes all that is skipped.
+// packet by packet, and slowly takes no short way.
 var ways = map[string]func(d *Decoder, source capture.Source) error{
 	"ahead": func(d *Decoder, source capture.Source) error { return d.readAhead(source) },
 	"single": func(d *Decoder, source capture.Source) error {
@@ -31,6 +31,7 @@ var ways = map[string]func(d *Decoder, source capture.Source) error{
 		}
 	},
 	"slowly": func(d *Decoder, source capture.Source) error {
+		d.table = tcp.NewTable(tcp.Options{Open: d.open, Thorough: true})
 		for {
 			p, err := source.Next()
 			if err != nil {

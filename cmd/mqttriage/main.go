@@ -11,14 +11,9 @@
 // Reports go to standard output, everything else to standard error.
 package main
 
-import (
-	"os"
-	"runtime/debug"
-)
+import "os"
 
 func main() {
-	// Sessions are kept until the report and little else is garbage: a smaller
-	// heap is worth the collector's time on a gateway and with hostile input.
-	debug.SetGCPercent(50)
+	limitMemory()
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
