@@ -95,6 +95,7 @@ func (t *Table) segment(c *Conn, x Side, s *link.Segment, skip bool, m Mark) {
 	}
 	st = &c.Sides[x]
 	if s.Flags&link.ACK != 0 {
+		c.learnBase(x, s.Ack)
 		t.acknowledge(c, 1-x, s.Ack)
 	}
 	t.data(c, x, seq, s, skip, m)
@@ -106,6 +107,16 @@ func (t *Table) segment(c *Conn, x Side, s *link.Segment, skip bool, m Mark) {
 	}
 	if st.ended && c.Sides[1-x].ended {
 		t.close(c)
+	}
+}
+
+// learnBase takes an acknowledgment that tells where the other side's bytes
+// begin although its SYN/ACK was not captured: the initiator's first after its
+// SYN acknowledges that and nothing more. A hole right behind it then shows.
+func (c *Conn) learnBase(x Side, ack uint32) {
+	peer := &c.Sides[1]
+	if x == 0 && !peer.started && peer.Packets == 0 && c.HasSYN && c.Sides[0].Packets == c.SynCount+1 {
+		peer.start(ack)
 	}
 }
 

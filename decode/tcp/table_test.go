@@ -43,6 +43,20 @@ func TestReassembly(t *testing.T) {
 			A A 104 501 def
 			A A 101 501 abc
 			A A 110 501 jkl`, "0:abc@6 0:def@6 0:ghi@6 0:jkl@7"},
+		{"SYN/ACK and the first bytes behind it lost", `
+			A S 100
+			A A 101 501
+			A A 101 501 abc
+			B A 505 104 xyz
+			A A 104 508`, "0:abc@3 1:gap 4@4 1:xyz@4"},
+		{"SYN/ACK captured late", `
+			A S 100
+			A A 101 501 abc
+			B SA 500 101
+			B A 501 104 xyz`, "0:abc@2 1:xyz@4"},
+		{"SYN/ACK and the ACK of it lost", `
+			A S 100
+			B A 505 104 xyz`, "1:xyz@2 0:gap 3@2"},
 		{"duplicate", opened + `
 			A A 101 501 abc
 			A A 101 501 xxx
