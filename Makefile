@@ -1,6 +1,6 @@
 # The commands people run. CI runs .ci/run, which is `make ci`.
 
-.PHONY: build test race oracle lint fuzz update ci clean
+.PHONY: build test race oracle lint fuzz bench update ci clean
 
 build: ## the static binary, ./mqttriage
 	CGO_ENABLED=0 go build -trimpath -o mqttriage ./cmd/mqttriage
@@ -21,6 +21,9 @@ lint:
 
 fuzz: ## FUZZ=FuzzPcap PKG=./capture/pcapfile make fuzz
 	go test -run '^$$' -fuzz '^$(FUZZ)$$' -fuzztime $(or $(TIME),60s) -fuzzminimizetime 1s $(PKG)
+
+bench: ## time the program beside tcpdump and tshark; ARGS='-only storm -tshark'
+	go run ./bench $(ARGS)
 
 update: ## rewrite golden files and case expectations; read the diff
 	go test . ./report ./cmd/mqttriage -update

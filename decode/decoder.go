@@ -45,6 +45,9 @@ type Decoder struct {
 	end Event
 	// spare are followers that can be used again.
 	spare []*follower
+	// settling settles connections that have ended; nil when that is done at
+	// once.
+	settling *settling
 }
 
 // maxNames bounds the names kept from DNS answers.
@@ -141,11 +144,25 @@ func (d *Decoder) open(c *tcp.Conn) tcp.Handler {
 	return &follower{d: d}
 }
 
-// reuse keeps a follower that has done its work.
-func (d *Decoder) reuse(f *follower) {
+// ended makes a session of a connection, now or soon.
+func (d *Decoder) ended(e ending) {
+	if d.settling != nil {
+		d.settling.add(e)
+		return
+	}
+	d.emit(e.settle())
+	e.clear()
+	d.reuse(e)
+}
+
+// clear forgets the connection.
+func (e *ending) clear() { *e.c, *e.f = tcp.Conn{}, follower{d: e.f.d} }
+
+// reuse keeps what a connection was followed with for a later one.
+func (d *Decoder) reuse(e ending) {
+	d.table.Reuse(e.c)
 	if len(d.spare) < maxSpare {
-		*f = follower{d: d}
-		d.spare = append(d.spare, f)
+		d.spare = append(d.spare, e.f)
 	}
 }
 

@@ -12,16 +12,16 @@ import (
 // ended the source: io.EOF after the last packet.
 //
 // Where there is more than one processor, one goroutine reads the file and
-// undoes the layers, another follows the connections: about half of the work
-// each. What comes out is the same.
+// undoes the layers, another follows the connections, and a third makes sessions
+// of those that ended. What comes out is the same.
 func (d *Decoder) Read(source capture.Source) error {
 	var err error
 	if runtime.GOMAXPROCS(0) == 1 {
 		err = d.readAlone(source)
+		d.Close()
 	} else {
-		err = d.readAhead(source)
+		err = d.readApart(source)
 	}
-	d.Close()
 	// What the capture says itself goes before what DNS said in it.
 	maps.Copy(d.origin.Names, source.Info().Names)
 	return err
@@ -78,6 +78,16 @@ func (d *Decoder) readAlone(source capture.Source) error {
 		}
 		d.take(b.frames)
 	}
+}
+
+// readApart reads ahead and settles behind.
+func (d *Decoder) readApart(source capture.Source) error {
+	d.settling = d.settleApart()
+	err := d.readAhead(source)
+	d.Close()
+	d.settling.finish()
+	d.settling = nil
+	return err
 }
 
 // ahead is how many bundles are on their way at once.

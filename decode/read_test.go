@@ -20,7 +20,7 @@ import (
 // order: alone is what one processor does, ahead what several do, single takes
 // packet by packet, and slowly takes no short way.
 var ways = map[string]func(d *Decoder, source capture.Source) error{
-	"ahead": func(d *Decoder, source capture.Source) error { return d.readAhead(source) },
+	"ahead": func(d *Decoder, source capture.Source) error { return d.readApart(source) },
 	"single": func(d *Decoder, source capture.Source) error {
 		for {
 			p, err := source.Next()

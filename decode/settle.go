@@ -3,19 +3,36 @@ package decode
 import (
 	"time"
 
+	"github.com/mqttriage/mqttriage/decode/link"
 	"github.com/mqttriage/mqttriage/decode/mqtt"
 	"github.com/mqttriage/mqttriage/decode/tcp"
 )
 
-// End makes the session and emits it.
+// An ending is a connection that has ended, to be made a session.
+type ending struct {
+	c    *tcp.Conn
+	f    *follower
+	ends [2]link.Endpoint // by side
+	// at is the latest packet of the capture by then.
+	at Event
+}
+
+// End has the connection made a session.
 func (f *follower) End(c *tcp.Conn) {
-	f.settleRoles(c)
+	f.d.ended(ending{c: c, f: f, ends: [2]link.Endpoint{c.Endpoint(0), c.Endpoint(1)}, at: f.d.end})
+}
+
+// settle makes the session. It touches nothing that the decoder goes on with,
+// so that another goroutine can do it.
+func (e *ending) settle() *Session {
+	c, f := e.c, e.f
+	f.settleRoles(c, e.ends[0].Port, e.ends[1].Port)
 	client, broker := f.client, 1-f.client
 	cs, bs := &c.Sides[client], &c.Sides[broker]
 	from, to := &f.dirs[client], &f.dirs[broker]
 	s := &Session{
 		Origin: f.d.origin, Number: c.Number, Stream: c.Stream, StreamUnsure: c.StreamUnsure,
-		Client: c.Endpoint(client), Broker: c.Endpoint(broker), RolesFrom: f.roles,
+		Client: e.ends[client].AddrPort(), Broker: e.ends[broker].AddrPort(), RolesFrom: f.roles,
 		MQTT: f.mqtt, First: from.what(), BrokerFirst: to.what(), FirstPacket: f.firstPacket,
 		Connect: f.connect, Connack: f.connack, Disconnect: f.disconnect, rare: f.rare,
 		DisconnectBy: f.disconnectedBy, AuthPending: f.authPending,
@@ -23,7 +40,7 @@ func (f *follower) End(c *tcp.Conn) {
 		Opened: event(c.First), Syn: event(c.Syn), SynAck: event(c.SynAck), Last: event(c.Last),
 		ConnectBegan: f.connectBegan, ConnectAt: f.connectAt, ConnackAt: f.connackAt, DisconnectAt: f.disconnectAt,
 		FirstFromClient: from.first, LastFromClient: event(cs.LastData), LastFromBroker: event(bs.LastData),
-		CaptureEnd: f.d.end,
+		CaptureEnd: e.at,
 
 		SynCount: c.SynCount, HasISN: cs.HasISN && bs.HasISN, ClientISN: cs.ISN, BrokerISN: bs.ISN,
 		ClientGap: from.gap, BrokerGap: to.gap, Notes: f.notes,
@@ -49,8 +66,7 @@ func (f *follower) End(c *tcp.Conn) {
 	f.settleNotes(s, c, cs, bs)
 	from.framer.Reset()
 	to.framer.Reset()
-	f.d.emit(s)
-	f.d.reuse(f)
+	return s
 }
 
 // settlePartial tells what it can of a CONNECT whose end the capture does not
@@ -115,8 +131,8 @@ func earliest(events ...Event) (first Event) {
 
 // settleRoles decides which side is the client: from the SYN, else from the
 // packets, else from the port.
-func (f *follower) settleRoles(c *tcp.Conn) {
-	switch a, b := c.Port(0), c.Port(1); {
+func (f *follower) settleRoles(c *tcp.Conn, a, b uint16) {
+	switch {
 	case c.HasSYN || c.HasSYNACK:
 		f.client, f.roles = 0, RolesFromSYN
 	case f.roles != RolesUnknown:

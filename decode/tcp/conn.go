@@ -4,8 +4,9 @@
 package tcp
 
 import (
-	"net/netip"
 	"time"
+
+	"github.com/mqttriage/mqttriage/decode/link"
 )
 
 // Mark is a packet that brought something. The zero Mark means not seen.
@@ -33,8 +34,8 @@ func (m Mark) Time() time.Time {
 // packet seen. 1 is the other.
 type Side uint8
 
-// Handler follows one connection. Its methods must not call the Table, nor
-// keep the *Conn or p beyond End or the call.
+// Handler follows one connection. Its methods must not call the Table but for
+// Reuse, nor keep p beyond the call.
 type Handler interface {
 	// Data hands over the next bytes of a side, in order, each byte once. m is
 	// the packet that made them available: their own, or the one that filled
@@ -46,7 +47,8 @@ type Handler interface {
 	Gap(c *Conn, from Side, n int64, cut bool, m Mark)
 	// End is called once, last, when the connection is closed and nothing
 	// more is expected of it, its 4-tuple was reused, it was evicted, or the
-	// table was flushed.
+	// table was flushed. The Conn is the Handler's from then on, but for
+	// Endpoint and Port, which it must ask before it returns.
 	End(c *Conn)
 }
 
@@ -94,9 +96,7 @@ type Conn struct {
 
 // Endpoint is the end that is a side's. The two may still change places until
 // the first Data or Gap, when a SYN or SYN/ACK was captured late.
-func (c *Conn) Endpoint(side Side) netip.AddrPort {
-	return c.tuple.ends[uint8(side)^c.dir0].AddrPort()
-}
+func (c *Conn) Endpoint(side Side) link.Endpoint { return c.tuple.ends[uint8(side)^c.dir0] }
 
 // Port is the side's port.
 func (c *Conn) Port(side Side) uint16 { return c.tuple.ends[uint8(side)^c.dir0].Port }

@@ -65,6 +65,8 @@ type Table struct {
 	open    list // in order of opening, but for the eviction hand
 	closing list // in order of closing
 	spare   *Conn
+	// flushing: no connection is begun any more, and none kept to be reused.
+	flushing bool
 
 	// due is when expire has something to do, in capture time; 0 for at once.
 	due     int64
@@ -177,6 +179,7 @@ func (t *Table) AddAt(p Place, s *link.Segment, hash uint32, skip bool, m Mark) 
 
 // Flush ends every connection, in order of appearance.
 func (t *Table) Flush() {
+	t.flushing, t.spare = true, nil
 	all := make([]*Conn, 0, t.open.n+t.closing.n)
 	for c := t.open.head; c != nil; c = c.next {
 		all = append(all, c)
@@ -187,8 +190,9 @@ func (t *Table) Flush() {
 	slices.SortFunc(all, func(a, b *Conn) int { return cmp.Compare(a.Number, b.Number) })
 	for i, c := range all {
 		t.end(c)
-		all[i], t.spare = nil, nil // let go of it: sessions need the memory
+		all[i] = nil // let go of it: sessions need the memory
 	}
+	t.flushing = false
 }
 
 // begin makes the connection that a segment opens.
@@ -247,8 +251,14 @@ func (t *Table) end(c *Conn) {
 		t.open.remove(c)
 	}
 	t.follow(c).End(c)
-	*c = Conn{next: t.spare}
-	t.spare = c
+}
+
+// Reuse takes back a Conn, zeroed, that its Handler has no more use for.
+func (t *Table) Reuse(c *Conn) {
+	if !t.flushing {
+		c.next = t.spare
+		t.spare = c
+	}
 }
 
 // expire ends the connections that closed long enough ago.

@@ -396,7 +396,7 @@ func TestConnFields(t *testing.T) {
 		A FA 104 504
 		B A 504 105
 		B R 504`)
-	if c.Endpoint(0) != endA.AddrPort() || c.Endpoint(1) != endB.AddrPort() {
+	if c.Endpoint(0) != endA || c.Endpoint(1) != endB {
 		t.Errorf("endpoints %v and %v", c.Endpoint(0), c.Endpoint(1))
 	}
 	if !c.HasSYN || !c.HasSYNACK || c.MidStream(0) || c.MidStream(1) {
@@ -500,7 +500,7 @@ func TestInitiator(t *testing.T) {
 		"first packet, then FINs":          {"B FA 501 101\nA FA 101 502", endB, [2]bool{true, true}},
 	} {
 		c := fields(t, tt.script)
-		if c.Endpoint(0) != tt.want.AddrPort() || [2]bool{c.MidStream(0), c.MidStream(1)} != tt.mid {
+		if c.Endpoint(0) != tt.want || [2]bool{c.MidStream(0), c.MidStream(1)} != tt.mid {
 			t.Errorf("%s: initiator %v, mid-stream %v %v; want %v %v", name, c.Endpoint(0), c.MidStream(0), c.MidStream(1), tt.want, tt.mid)
 		}
 	}
