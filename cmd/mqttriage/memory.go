@@ -15,7 +15,7 @@ const (
 	// collections. Sessions are kept until the report and little else is
 	// garbage: a smaller heap is worth the collector's time on a gateway and
 	// with hostile input.
-	heapGrowth = 50
+	heapGrowth = 100
 )
 
 // limitMemory sets the garbage collector.
