@@ -78,19 +78,14 @@ func generate(w traffic.Workload, o traffic.Options, path string) error {
 	return nil
 }
 
-// named says what a file of a row holds. Its name is the workload's, with 10
-// behind it for ten times the connections, and the suffixes of format and
-// compression.
+// named says what a file of a row holds. Its name is the workload's with the
+// suffixes of format and compression.
 func named(file string) (w traffic.Workload, o traffic.Options, err error) {
 	name, suffixes, _ := strings.Cut(file, ".")
-	base := strings.TrimSuffix(name, "10")
-	if w, err = traffic.Find(base); err != nil {
+	if w, err = traffic.Find(name); err != nil {
 		return w, o, err
 	}
 	o = traffic.Options{Connections: w.Connections, Seed: 1}
-	if base != name {
-		o.Connections *= 10
-	}
 	suffix, _, _ := strings.Cut(suffixes, ".")
 	o.Format, err = traffic.ParseFormat(suffix)
 	return w, o, err
@@ -109,7 +104,7 @@ func provide(args []string) error {
 		return err
 	}
 	small := sha256.New()
-	if _, err := w.Write(small, traffic.Options{Connections: 500, Seed: o.Seed, Format: o.Format}); err != nil {
+	if _, err := w.Write(small, traffic.Options{Connections: 100, Seed: o.Seed, Format: o.Format}); err != nil {
 		return err
 	}
 	mark, made := path+".made", fmt.Sprintf("%d %x\n", o.Connections, small.Sum(nil))

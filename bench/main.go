@@ -50,7 +50,7 @@ func runCommand(args []string) error {
 	flags.IntVar(&s.rounds, "rounds", 5, "measure each command `N` times")
 	flags.StringVar(&s.only, "only", "", "measure the rows that match `REGEXP`")
 	flags.BoolVar(&s.tshark, "tshark", false, "measure tshark too, once, for it takes a minute a capture")
-	flags.BoolVar(&s.long, "long", false, "add bulk10, whose capture has 7.5 GB")
+	flags.BoolVar(&s.long, "long", false, "add the workload long, whose capture has 7 GB")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

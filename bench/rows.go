@@ -77,8 +77,8 @@ func rows(s settings, root string) (all []row) {
 		file := name + ".pcap"
 		add(name+" on one CPU", []string{file}, read(file, "GOMAXPROCS=1"), tcpdump(file))
 	}
-	for _, name := range []string{"lossy", "bulk10"} {
-		if file := name + ".pcap"; name != "bulk10" || s.long {
+	for _, name := range []string{"lossy", "long"} {
+		if file := name + ".pcap"; name != "long" || s.long {
 			add(name+" beside bulk", []string{file, "bulk.pcap"}, read(file), read("bulk.pcap"))
 		}
 	}

@@ -13,8 +13,8 @@ var login = []step{
 
 // readings are the messages. The last is acknowledged with what follows it, for
 // TCP may delay that (RFC 9293, section 3.8.6.3).
-func readings() (script []step) {
-	for range publishes {
+func readings(n int) (script []step) {
+	for range n {
 		script = append(script, step{from: client, flags: ack, say: publish}, step{from: broker, flags: ack})
 	}
 	return script[:len(script)-1]
@@ -48,9 +48,14 @@ const (
 	bulkGap  = 50
 )
 
-func bulk(g *generator, connections int) {
+func bulk(g *generator, connections int) { g.devices(publishes, connections) }
+
+// long is bulk for nearly ten times the packets and hours.
+func long(g *generator, connections int) { g.devices(10*publishes, connections) }
+
+func (g *generator) devices(publishes, connections int) {
 	g.gap = bulkGap
-	script := g.dial(login, readings(), logout)
+	script := g.dial(login, readings(publishes), logout)
 	s := scheduler{generator: g, open: bulkOpen, begin: g.fleet(script, connections)}
 	s.run()
 }
@@ -62,7 +67,7 @@ func open(g *generator, connections int) {
 	keep := func(c *conversation) { devices = append(devices, *c) }
 	first := scheduler{generator: g, open: bulkOpen, begin: g.fleet(g.dial(login), connections), done: keep}
 	first.run()
-	for _, part := range [][]step{g.carry(readings()), g.carry(logout)} {
+	for _, part := range [][]step{g.carry(readings(publishes)), g.carry(logout)} {
 		s := scheduler{generator: g}
 		for i := range devices {
 			devices[i].script, devices[i].at = part, 0

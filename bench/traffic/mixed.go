@@ -16,7 +16,7 @@ const (
 func mixed(g *generator, connections int) {
 	g.gap = mixedGap
 	n := &noise{generator: g, pool: newNonsense(g.rng)}
-	devices := scheduler{generator: g, open: mixedOpen, begin: g.fleet(g.dial(login, readings(), logout), connections)}
+	devices := scheduler{generator: g, open: mixedOpen, begin: g.fleet(g.dial(login, readings(publishes), logout), connections)}
 	web := scheduler{generator: g, open: mixedOpen, begin: n.web()}
 	shell := scheduler{generator: g, open: mixedOpen, begin: n.shell()}
 	// The cases add up to 100 packets: the last three make two each.
