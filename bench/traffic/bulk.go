@@ -1,7 +1,11 @@
 package traffic
 
-// publishes is how many messages a device of bulk sends.
-const publishes = 40
+// publishes is how many messages a device of bulk sends, longPublishes how many
+// make ten times as many packets.
+const (
+	publishes     = 40
+	longPublishes = 441
+)
 
 // login is a CONNECT that is accepted.
 var login = []step{
@@ -50,8 +54,8 @@ const (
 
 func bulk(g *generator, connections int) { g.devices(publishes, connections) }
 
-// long is bulk for nearly ten times the packets and hours.
-func long(g *generator, connections int) { g.devices(10*publishes, connections) }
+// long is bulk for ten times the packets and hours.
+func long(g *generator, connections int) { g.devices(longPublishes, connections) }
 
 func (g *generator) devices(publishes, connections int) {
 	g.gap = bulkGap

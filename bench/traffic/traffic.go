@@ -57,7 +57,7 @@ type Workload struct {
 func Workloads() []Workload {
 	return []Workload{
 		{"bulk", "Devices that connect, publish 40 messages and leave, 2,000 open at a time.", 50_000, bulk},
-		{"long", "The devices of bulk, publishing ten times as much.", 50_000, long},
+		{"long", "The devices of bulk, sending ten times as many packets.", 50_000, long},
 		{"open", "The devices of bulk, but all connect before the first publishes, and all publish before the first leaves.", 50_000, open},
 		{"storm", "Devices that come back every few seconds: most are accepted, the others rejected, dropped, refused or taken over.", 400_000, storm},
 		{"mixed", "The devices of bulk as a fifth of the packets, among web traffic, IPv6, DNS, ICMP and ARP.", 5_000, mixed},
