@@ -1,12 +1,10 @@
 package analyze
 
 import (
-	"cmp"
 	"net/netip"
 	"slices"
 
 	"github.com/mqttriage/mqttriage/decode"
-	"github.com/mqttriage/mqttriage/decode/mqtt"
 )
 
 // Options says what is known before the analysis.
@@ -30,9 +28,11 @@ type Analyzer struct {
 	// notKept those that were counted and forgotten.
 	waiting         map[netip.AddrPort]int
 	silent, notKept int
-	omitted         int
-	// ix is the index over the sessions so far, nil when it must be made anew.
-	ix *index
+	// ix is the index over the sessions so far, nil when it must be made anew;
+	// found are the findings in it, nil when they must be found.
+	ix      *index
+	found   []Finding
+	omitted int
 }
 
 const (
@@ -75,7 +75,7 @@ func (a *Analyzer) keep(s *decode.Session) {
 		a.silent++
 	}
 	a.sessions = append(a.sessions, s)
-	a.ix = nil
+	a.ix, a.found = nil, nil
 }
 
 // Merge adds all that b has taken, as if it had been added here.
@@ -91,124 +91,46 @@ func (a *Analyzer) Merge(b *Analyzer) {
 // by symptom and number of sessions; the same for the same sessions in any
 // order. It returns at most 200, and Omitted tells how many more there are.
 func (a *Analyzer) Findings() []Finding {
-	ix := a.index()
-	var found []Finding
-	all := 0 // left out so far
-	for _, b := range ix.brokers {
-		b.prepare()
-		for _, r := range rules {
-			found = append(found, r.find(b)...)
-		}
-		if len(b.siblings) == 0 {
-			b.release()
-		}
-		if len(found) > 4*maxFindings {
-			all += len(found) - maxFindings
-			found = slices.Clip(slices.Clone(foremost(found)))
-		}
+	if a.found == nil {
+		ix := a.index()
+		drafts, omitted := ix.drafts()
+		a.found, a.omitted = ix.measure(drafts, a.opts.Broker), omitted
 	}
-	a.omitted = all + max(0, len(found)-maxFindings)
-	return foremost(found)
+	// What the caller does with them is no concern of the next one.
+	found := slices.Clone(a.found)
+	for i := range found {
+		found[i].Evidence = slices.Clone(found[i].Evidence)
+	}
+	return found
 }
 
 // Omitted is how many findings the last call of Findings left out, the least
 // severe ones.
 func (a *Analyzer) Omitted() int { return a.omitted }
 
-// foremost sorts findings and returns the first maxFindings of them.
-func foremost(found []Finding) []Finding {
-	slices.SortStableFunc(found, func(x, y Finding) int {
-		return cmp.Or(
-			cmp.Compare(y.Severity, x.Severity),
-			cmp.Compare(rank(x.Symptom), rank(y.Symptom)),
-			cmp.Compare(y.Sessions, x.Sessions),
-			x.First.Compare(y.First),
-		)
-	})
-	return found[:min(len(found), maxFindings)]
-}
-
 // Sessions returns the connections that count as sessions, in order of time.
-func (a *Analyzer) Sessions() []*decode.Session { return a.index().sessions }
+func (a *Analyzer) Sessions() []*decode.Session {
+	ix := a.index()
+	sessions := make([]*decode.Session, len(ix.all))
+	for i := range ix.all {
+		sessions[i] = ix.all[i].Session
+	}
+	if len(ix.brokers) == 1 {
+		return sessions
+	}
+	ordered := make([]*decode.Session, len(sessions))
+	for i, at := range byTime(sessions) {
+		ordered[i] = sessions[at]
+	}
+	return ordered
+}
 
 // Brokers returns what each broker endpoint is guessed to be, or was stated to
 // be; the vendor is "" where nothing tells.
 func (a *Analyzer) Brokers() map[netip.AddrPort]Broker {
 	guesses := map[netip.AddrPort]Broker{}
 	for _, b := range a.index().brokers {
-		guesses[b.endpoint] = b.what
+		guesses[b.endpoint] = b.recorded().guess.broker(a.opts.Broker)
 	}
 	return guesses
-}
-
-// Totals counts the sessions.
-type Totals struct {
-	Connections, Sessions, Accepted, Rejected, Unanswered, Refused, TLSFailed, NotMQTT, Unknown int
-	// NotKept counts connections without MQTT of which so many were seen that
-	// the later ones were only counted.
-	NotKept int
-	// ClientIDs counts different non-empty client IDs, Clients different
-	// client addresses, Brokers different endpoints.
-	ClientIDs, Clients, Brokers int
-	// ConnackMedianMS and ConnackMaxMS are the times from CONNECT to CONNACK
-	// in milliseconds, over the accepted sessions; 0 without one.
-	ConnackMedianMS, ConnackMaxMS float64
-	Codes                         []CodeCount
-}
-
-// CodeCount counts one CONNACK code other than 0.
-type CodeCount struct {
-	// Version is the MQTT version of the CONNECT, "" where it is not known.
-	Version string
-	Code    byte
-	Name    string
-	Count   int
-}
-
-// Totals counts the sessions so far.
-func (a *Analyzer) Totals() Totals {
-	ix := a.index()
-	t := Totals{Connections: a.connections - ix.folded, Sessions: len(ix.sessions), Brokers: len(ix.brokers), NotKept: a.notKept}
-	ids, clients := map[string]bool{}, map[netip.Addr]bool{}
-	codes := map[CodeCount]int{}
-	var latencies []float64
-	for _, s := range ix.sessions {
-		clients[s.Client.Addr()] = true
-		if s.Connect != nil && s.Connect.ClientID != "" {
-			ids[s.Connect.ClientID] = true
-		}
-		switch s.Outcome {
-		case decode.Accepted:
-			t.Accepted++
-			if s.ConnectAt.Seen() && s.ConnectAt.Before(s.ConnackAt) {
-				latencies = append(latencies, ms(s.ConnackAt.Sub(s.ConnectAt)))
-			}
-		case decode.Rejected:
-			t.Rejected++
-			code := s.Connack.Code
-			codes[CodeCount{Version: s.Version().String(), Code: code, Name: mqtt.CodeName(s.CodeVersion(), code)}]++
-		case decode.Unanswered:
-			t.Unanswered++
-		case decode.Refused:
-			t.Refused++
-		case decode.TLSFailed:
-			t.TLSFailed++
-		case decode.NotMQTT:
-			t.NotMQTT++
-		default:
-			t.Unknown++
-		}
-	}
-	t.ClientIDs, t.Clients = len(ids), len(clients)
-	if len(latencies) > 0 {
-		t.ConnackMedianMS, t.ConnackMaxMS = median(latencies), slices.Max(latencies)
-	}
-	for c, n := range codes {
-		c.Count = n
-		t.Codes = append(t.Codes, c)
-	}
-	slices.SortFunc(t.Codes, func(x, y CodeCount) int {
-		return cmp.Or(cmp.Compare(y.Count, x.Count), cmp.Compare(x.Code, y.Code), cmp.Compare(x.Version, y.Version))
-	})
-	return t
 }

@@ -21,6 +21,9 @@ func (f *Fact[T]) Set(v T, packets ...int) { f.value, f.known, f.packets = v, tr
 // Get returns the value and whether it is known.
 func (f Fact[T]) Get() (T, bool) { return f.value, f.known }
 
+// Packets are the packets that show it, ascending; there may be none.
+func (f Fact[T]) Packets() []int { return f.packets }
+
 // IsZero reports that the fact is absent; encoding/json's omitzero asks.
 func (f Fact[T]) IsZero() bool { return !f.known }
 
@@ -43,13 +46,21 @@ type fact interface{ any() (any, []int, bool) }
 // show it and whether it is known.
 func (f *Facts) Each(yield func(name string, value any, packets []int, known bool)) {
 	v := reflect.ValueOf(f).Elem()
-	t := v.Type()
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		value, packets, known := v.Field(i).Interface().(fact).any()
+	for i, name := range factNames {
+		value, packets, known := v.Field(i).Addr().Interface().(fact).any()
 		yield(name, value, packets, known)
 	}
 }
+
+// factNames are the names of the facts in order of declaration.
+var factNames = func() []string {
+	t := reflect.TypeFor[Facts]()
+	names := make([]string, t.NumField())
+	for i := range names {
+		names[i], _, _ = strings.Cut(t.Field(i).Tag.Get("json"), ",")
+	}
+	return names
+}()
 
 // Facts are the measurements of a finding: what an entry's conditions may use.
 // The name in a condition is the JSON name. Counts are of the finding's own

@@ -1,21 +1,27 @@
 package analyze
 
 import (
-	"cmp"
-	"maps"
 	"net/netip"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/mqttriage/mqttriage/decode"
 	"github.com/mqttriage/mqttriage/decode/mqtt"
 )
 
-// index is the sessions in order of time, by broker, client ID and client.
+// index is the sessions by broker, in order of time, and by client ID and client.
 type index struct {
-	sessions []*decode.Session
-	brokers  []*broker
+	// all holds broker after broker, the sessions of each in order of time.
+	all     []session
+	brokers []*broker
+	groups  [groupings]grouping
+	// ids and clients number the client IDs and the clients' addresses.
+	ids     *numbering[*mqtt.Connect]
+	clients *numbering[netip.Addr]
+	// homes is the client of each client ID, 0 where several have it.
+	homes []uint32
+	// idSet and clientSet are lent to the rules, for sets of those numbers.
+	idSet, clientSet numberSet
+	totals           Totals
 	// folded counts sessions left out because the capture shows the same
 	// conversation more than once.
 	folded int
@@ -27,21 +33,20 @@ type broker struct {
 	// plain reports that the broker answered here in MQTT without TLS, tls
 	// that it answered in TLS.
 	plain, tls bool
-	// siblings are the broker's other endpoints: other ports of its address.
-	siblings []*broker
-	// what is what the broker is guessed to be.
-	what Broker
-	// takenOver is made by taken.
-	takenOver map[*decode.Session]bool
-	// sessions are in order of time.
-	sessions []*decode.Session
-	// byID holds the sessions with a CONNECT by non-empty client ID, byClient
-	// those of each client address, both in order of time; ids and clients
-	// are their keys, sorted. They are there between prepare and release.
-	byID     map[string][]*decode.Session
-	byClient map[netip.Addr][]*decode.Session
-	ids      []string
-	clients  []netip.Addr
+	// host is all the broker's endpoints, by port, with this one.
+	host []*broker
+
+	ix *index
+	// sessions are in order of time. They are the index's, from a place up to
+	// another.
+	sessions []session
+	from, to uint32
+	// number is the broker's among all endpoints.
+	number uint32
+	// traits are those that any of its sessions has.
+	traits traits
+	// record is nil where nothing but TCP was seen.
+	record *record
 }
 
 // index returns the index over the sessions so far.
@@ -52,271 +57,132 @@ func (a *Analyzer) index() *index {
 	return a.ix
 }
 
+// makeIndex walks over the sessions as they came, which is how they lie in memory.
+// A walk in order of time would wait for every one of them.
 func (a *Analyzer) makeIndex() *index {
-	endpoints := map[netip.AddrPort]*broker{}
-	for _, s := range a.sessions {
-		if s.MQTT || decode.IsBrokerPort(s.Broker.Port(), a.opts.Ports) || saysMQTT(s) {
-			b := endpoints[s.Broker]
-			if b == nil {
-				b = &broker{endpoint: s.Broker}
-				endpoints[s.Broker] = b
-			}
-			b.plain = b.plain || s.BrokerFirst == decode.FirstMQTT && s.Transport == decode.TCP
-			b.tls = b.tls || s.BrokerFirst == decode.FirstTLS && s.First == decode.FirstTLS
-		}
-	}
 	ix := &index{}
-	for _, s := range a.sessions {
-		if endpoints[s.Broker] != nil {
-			ix.sessions = append(ix.sessions, s)
-		}
-	}
-	slices.SortFunc(ix.sessions, func(x, y *decode.Session) int {
-		return cmp.Or(
-			cmp.Compare(x.Opened.Nano, y.Opened.Nano),
-			cmp.Compare(x.Origin.Capture, y.Origin.Capture),
-			cmp.Compare(x.Opened.Packet, y.Opened.Packet),
-			cmp.Compare(x.ID(), y.ID()),
-			x.Client.Compare(y.Client),
-		)
-	})
-	all := len(ix.sessions)
-	ix.sessions = fold(ix.sessions)
-	ix.folded = all - len(ix.sessions)
-	for _, s := range ix.sessions {
-		b := endpoints[s.Broker]
-		b.sessions = append(b.sessions, s)
-	}
-	for _, b := range endpoints {
-		if len(b.sessions) == 0 {
-			continue // all its sessions are copies of another endpoint's
-		}
-		ix.brokers = append(ix.brokers, b)
-	}
-	slices.SortFunc(ix.brokers, func(x, y *broker) int { return x.endpoint.Compare(y.endpoint) })
-	hosts := map[netip.Addr][]*broker{}
-	for _, b := range ix.brokers {
-		hosts[b.endpoint.Addr()] = append(hosts[b.endpoint.Addr()], b)
-	}
-	for _, b := range ix.brokers {
-		b.siblings = slices.DeleteFunc(slices.Clone(hosts[b.endpoint.Addr()]), func(o *broker) bool { return o == b })
-		b.what = b.guess(a.opts.Broker)
-	}
+	known, places := ix.layOut(a)
+	t := newTally(len(a.sessions))
+	atOnce(
+		func() { ix.number(a.sessions, places) },
+		func() {
+			for i, s := range a.sessions {
+				if at := places[i]; at != nowhere {
+					ix.enter(known.of(s), s, at)
+					t.add(s)
+				}
+			}
+		},
+	)
+	atOnce(
+		func() { ix.groups[byID] = ix.group(byID, ix.ids.count()) },
+		func() { ix.groups[byClient] = ix.group(byClient, ix.clients.count()) },
+		func() { ix.totals = t.totals() },
+	)
+	ix.idSet, ix.clientSet = newNumberSet(ix.ids.count()), newNumberSet(ix.clients.count())
+	// The numbers count 0, which stands for none.
+	ix.totals.ClientIDs, ix.totals.Clients, ix.totals.Brokers = ix.ids.count()-1, ix.clients.count()-1, len(ix.brokers)
 	return ix
 }
 
-// prepare sorts the broker's sessions by client and client ID, once.
-func (b *broker) prepare() {
-	if b.byClient != nil {
-		return
-	}
-	b.byID, b.byClient = map[string][]*decode.Session{}, map[netip.Addr][]*decode.Session{}
-	for _, s := range b.sessions {
-		addr := s.Client.Addr()
-		b.byClient[addr] = append(b.byClient[addr], s)
-		if s.Connect != nil && s.Connect.ClientID != "" {
-			b.byID[s.Connect.ClientID] = append(b.byID[s.Connect.ClientID], s)
+// nowhere is the place of a session that does not count.
+const nowhere = 1<<32 - 1
+
+// layOut gives every broker its part of the index, and every session its place.
+func (ix *index) layOut(a *Analyzer) (known *endpoints, places []uint32) {
+	var order []uint64
+	var twice bitSet
+	atOnce(
+		func() { known = a.endpoints() },
+		func() { order = byTime(a.sessions) },
+		func() { twice = seenTwice(a.sessions) },
+	)
+	copies := copies(a.sessions, order, known, twice)
+	// First the number of its broker stands for a session's place.
+	places = make([]uint32, len(a.sessions))
+	for i, s := range a.sessions {
+		places[i] = nowhere
+		b := known.of(s)
+		switch {
+		case b == nil:
+		case copies.has(uint32(i)):
+			ix.folded++
+		default:
+			places[i] = b.number
+			b.to++
 		}
 	}
-	b.ids, b.clients = slices.Sorted(maps.Keys(b.byID)), slices.SortedFunc(maps.Keys(b.byClient), netip.Addr.Compare)
-}
-
-// release forgets what prepare and the rules made: a scan shows thousands of
-// brokers, and they are looked at one by one.
-func (b *broker) release() {
-	b.byID, b.byClient, b.ids, b.clients, b.takenOver = nil, nil, nil, nil, nil
-}
-
-// saysMQTT reports that a TLS client asks for MQTT by ALPN, or for a host that
-// is a known broker's or is called after MQTT; or that an HTTP client asks for
-// MQTT in a WebSocket.
-func saysMQTT(s *decode.Session) bool {
-	if s.HTTP != nil && s.HTTP.Upgrade && s.HTTP.Subprotocol {
-		return true
+	ix.layOutBrokers(known)
+	next := make([]uint32, len(known.brokers))
+	for _, b := range ix.brokers {
+		next[b.number] = b.from
 	}
-	if s.TLS == nil {
-		return false
+	for _, i := range order {
+		if number := places[i]; number != nowhere {
+			places[i] = next[number]
+			next[number]++
+		}
 	}
-	says := func(p string) bool { return strings.Contains(strings.ToLower(p), "mqtt") }
-	return slices.ContainsFunc(s.TLS.ALPN, says) || says(s.TLS.SNI) || vendorOfHost(s.TLS.SNI) != ""
+	return known, places
 }
 
-// The same packet passes several capture points within a few milliseconds,
-// even through a NAT or a tunnel; this allows for a busy one.
-const copyDelay = 100 * time.Millisecond
+// layOutBrokers puts one broker behind the other; each one's to holds how many
+// sessions it has.
+func (ix *index) layOutBrokers(known *endpoints) {
+	for _, b := range known.brokers {
+		if b.to > 0 { // else all its sessions are copies of another endpoint's
+			ix.brokers = append(ix.brokers, b)
+		}
+	}
+	slices.SortFunc(ix.brokers, func(x, y *broker) int { return x.endpoint.Compare(y.endpoint) })
+	next, host := uint32(0), 0
+	for i, b := range ix.brokers {
+		b.ix = ix
+		b.from, b.to = next, next+b.to
+		next = b.to
+		if last := i == len(ix.brokers)-1; last || ix.brokers[i+1].endpoint.Addr() != b.endpoint.Addr() {
+			for _, port := range ix.brokers[host : i+1] {
+				port.host = ix.brokers[host : i+1]
+			}
+			host = i + 1
+		}
+	}
+	ix.all = make([]session, next)
+	for _, b := range ix.brokers {
+		b.sessions = ix.all[b.from:b.to]
+	}
+}
 
-// fold leaves out sessions that are the same conversation seen at another
-// point: both sides' initial sequence numbers are equal (64 random bits, RFC
-// 9293 §3.4.1), so is the CONNECT, and both were opened and ended at nearly
-// the same time. Anything less is not enough: two clients that share an ID
-// and a simple TCP stack can have the first two in common.
-func fold(sessions []*decode.Session) []*decode.Session {
-	type isns struct{ client, broker uint32 }
-	seen := map[isns][]*decode.Session{}
-	kept := sessions[:0:0]
-	for _, s := range sessions {
-		if !s.HasISN || s.Connect == nil {
-			kept = append(kept, s)
+// number numbers the client IDs and the clients' addresses of the sessions.
+func (ix *index) number(sessions []*decode.Session, places []uint32) {
+	ix.ids, ix.clients, ix.homes = numberIDs(), numberAddresses(), make([]uint32, 1)
+	for i, s := range sessions {
+		at := places[i]
+		if at == nowhere {
 			continue
 		}
-		key := isns{s.ClientISN, s.BrokerISN}
-		original := slices.IndexFunc(seen[key], func(o *decode.Session) bool { return sameConversation(o, s) })
-		if original < 0 {
-			// Copies follow at once, so the last few originals are enough.
-			seen[key] = append(seen[key][max(0, len(seen[key])-7):], s)
-			kept = append(kept, s)
+		client := ix.clients.number(s.Client.Addr())
+		ix.all[at].in[byClient].group = client
+		if !hasID(s) {
 			continue
 		}
-		if o := seen[key][original]; !o.Has(decode.NoteDuplicate) {
-			o.Notes.Add(decode.NoteDuplicate)
+		id := ix.ids.number(s.Connect)
+		ix.all[at].in[byID].group = id
+		switch {
+		case int(id) == len(ix.homes):
+			ix.homes = append(ix.homes, client)
+		case ix.homes[id] != client:
+			ix.homes[id] = 0
 		}
 	}
-	return kept
 }
 
-func sameConversation(o, s *decode.Session) bool {
-	near := func(x, y decode.Event) bool {
-		return x.Seen() == y.Seen() && (!x.Seen() || x.Sub(y).Abs() <= copyDelay)
-	}
-	return (o.Client != s.Client || o.Broker != s.Broker || *o.Origin != *s.Origin) &&
-		o.Connect != nil && o.Connect.Tag == s.Connect.Tag &&
-		near(o.Opened, s.Opened) && near(o.ConnectAt, s.ConnectAt) && near(o.ConnackAt, s.ConnackAt) && near(o.Closed, s.Closed)
-}
-
-// accepted reports that a session was let in, and when is known.
-func accepted(s *decode.Session) bool { return s.Outcome == decode.Accepted && s.ConnackAt.Seen() }
-
-// failed reports that the handshake did not succeed, by what the capture
-// shows. A CONNACK that came too late for the client is a failure too.
-func failed(s *decode.Session) bool {
-	switch s.Outcome {
-	case decode.Rejected, decode.Unanswered, decode.Refused, decode.TLSFailed, decode.NotMQTT:
-		return true
-	case decode.Accepted:
-		return s.Has(decode.NoteLateConnack)
-	}
-	return closedUnanswered(s)
-}
-
-// closedUnanswered reports that the broker ended an opened connection without
-// a CONNACK, before a CONNECT or after it.
-func closedUnanswered(s *decode.Session) bool {
-	return s.Connack == nil && s.ClosedBy == decode.Broker && !s.Rare().Refusal.Seen() &&
-		s.SynAck.Seen() && !s.BrokerGap &&
-		((s.First == decode.FirstNothing || s.First == decode.FirstMQTT) && (s.BrokerFirst == decode.FirstNothing || s.DisconnectBy == decode.Broker) || closedInsideTLS(s))
-}
-
-// closedInsideTLS reports the same of a connection behind TLS: the client sent
-// application data, and no record of the broker after it could hold a CONNACK.
-func closedInsideTLS(s *decode.Session) bool {
-	return s.TLS != nil && s.TLS.FirstData.Seen() && s.TLS.AnswerRecords == 0 && s.TLS.Alert == "" &&
-		s.BrokerFirst == decode.FirstTLS && !s.ClientGap && !s.Has(decode.NoteDesync)
-}
-
-// next returns the client's next attempt at this broker after s ended, within
-// retryWindow: the same address and client ID if there is such an attempt,
-// else the address's next one if that looks like the same device.
-func (b *broker) next(s *decode.Session) *decode.Session {
-	if s.Connect != nil && s.Connect.ClientID != "" {
-		if n := after(b.byID[s.Connect.ClientID], s); n != nil {
-			return n
-		}
-	}
-	n := after(b.byClient[s.Client.Addr()], s)
-	if n == nil || !sameDevice(s, n) {
-		return nil
-	}
-	return n
-}
-
-// sameDevice tells a client that changed its ID from another device behind the
-// same address. It is the same where an ID was missing and where the IDs look
-// drawn at random.
-func sameDevice(s, n *decode.Session) bool {
-	if s.Connect == nil || n.Connect == nil || s.Connect.ClientID == "" || n.Connect.ClientID == s.Connect.ClientID {
-		return true
-	}
-	return drawnAtRandom(s.Connect.ClientID, n.Connect.ClientID)
-}
-
-// randomPart is how many characters two IDs must differ in at their end to
-// look random: serial numbers of neighbours differ in fewer.
-const randomPart = 6
-
-// drawnAtRandom reports that two IDs are alike but for a long part at the end
-// that has letters and digits mixed.
-func drawnAtRandom(x, y string) bool {
-	if len(x) != len(y) {
-		return false
-	}
-	common := 0
-	for common < len(x) && x[common] == y[common] {
-		common++
-	}
-	mixed := func(s string) bool {
-		return strings.ContainsAny(s, "0123456789") && strings.IndexFunc(s, func(r rune) bool { return r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' }) >= 0
-	}
-	return len(x)-common >= randomPart && mixed(x[common:]) && mixed(y[common:])
-}
-
-// after returns the first of the sessions, which are in order of time, that
-// the client of s opened after s had ended.
-func after(sessions []*decode.Session, s *decode.Session) *decode.Session {
-	i, _ := slices.BinarySearchFunc(sessions, s.Opened.Nano+1, func(o *decode.Session, nano int64) int {
-		return cmp.Compare(o.Opened.Nano, nano)
-	})
-	// Where so many attempts of others lie between, "next" means nothing.
-	for _, o := range sessions[i:min(len(sessions), i+64)] {
-		if o.Opened.Sub(s.Opened) > retryWindow {
-			return nil
-		}
-		if o.Client.Addr() == s.Client.Addr() && (!s.Closed.Seen() || o.Opened.Nano >= s.Closed.Nano) {
-			return o
-		}
-	}
-	return nil
-}
-
-// retryWindow is how long after a failure a client's next attempt still counts
-// as a retry: the longest default backoff among common clients is 120 s (Paho
-// Python, HiveMQ), doubled for the time an attempt itself takes.
-const retryWindow = 4 * time.Minute
-
-// openAt counts those of the sessions, in order of time, that were accepted and
-// open when s asked to be let in.
-func (b *broker) openAt(sessions []*decode.Session, s *decode.Session) int {
-	at := cmp.Or(s.ConnectAt, s.Closed, s.Opened)
-	n := 0
-	for _, o := range sessions {
-		if o.Opened.Nano >= at.Nano {
-			break
-		}
-		if o != s && accepted(o) && o.ConnackAt.Nano <= at.Nano && (!o.Closed.Seen() || o.Closed.Nano > at.Nano) {
-			n++
-		}
-	}
-	return n
-}
-
-// codeIs reports a CONNACK code by the table it belongs to.
-func codeIs(s *decode.Session, v3, v5 []byte) bool {
-	if s.Outcome != decode.Rejected {
-		return false
-	}
-	if s.CodeVersion() == mqtt.V5 {
-		return slices.Contains(v5, s.Connack.Code)
-	}
-	return slices.Contains(v3, s.Connack.Code)
-}
-
-// ms is a duration in milliseconds, to the microsecond; seconds is one in
-// seconds, to the millisecond.
-func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-
-func seconds(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }
-
-// median returns the middle value; it sorts v.
-func median(v []float64) float64 {
-	slices.Sort(v)
-	return v[len(v)/2]
+// enter enters all else about a session of a broker at its place.
+func (ix *index) enter(b *broker, d *decode.Session, at uint32) {
+	s := &ix.all[at]
+	s.Session, s.opened, s.at = d, d.Opened.Nano, at
+	s.traits = traitsOf(d)
+	s.traits |= symptoms(b, s)
+	b.traits |= s.traits
+	b.learn(s)
 }

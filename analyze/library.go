@@ -43,8 +43,8 @@ const fallbackDelay = 200 * time.Millisecond
 // libraryOfPair guesses the library from how a client tries again: Paho Go and
 // Paho C repeat a failed 3.1.1 CONNECT at once as 3.1, and Paho Python answers
 // the refusal of an empty ID at once with one of 22 letters and digits.
-func libraryOfPair(s, next *decode.Session) string {
-	if s.Connect == nil || next.Connect == nil || !s.Closed.Seen() || next.Opened.Sub(s.Closed) > fallbackDelay {
+func libraryOfPair(s, next *session) string {
+	if s.Connect == nil || next.Connect == nil || !s.Closed.Seen() || next.opened-s.Closed.Nano > int64(fallbackDelay) {
 		return ""
 	}
 	x, y := s.Connect, next.Connect
@@ -59,23 +59,19 @@ func libraryOfPair(s, next *decode.Session) string {
 	return ""
 }
 
-// clientLibrary is the one that all of the sessions with a guess agree on.
-func (b *broker) clientLibrary(ss []*decode.Session) string {
-	found := ""
-	for _, s := range ss {
-		guess := libraryOf(s)
-		if guess == "" && failed(s) {
-			if n := b.next(s); n != nil {
-				guess = libraryOfPair(s, n)
-			}
-		}
-		switch {
-		case guess == "":
-		case found == "":
-			found = guess
-		case found != guess:
-			return ""
-		}
+// library is the client library on which all sessions with a guess agree.
+type library struct{ agreed[string] }
+
+func (a *library) add(v *visit) {
+	if v.newID {
+		addKnown(&a.agreed, libraryOf(v.Session))
 	}
-	return found
+	if v.next == nil {
+		return
+	}
+	if library := libraryOfPair(v.session, v.next); library != "" && libraryOf(v.Session) == "" {
+		a.agreed.add(library)
+	}
 }
+
+func (a *library) set(f *Facts) { setAgreed(&f.ClientLibrary, a.agreed) }

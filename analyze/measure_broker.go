@@ -1,111 +1,127 @@
 package analyze
 
-import (
-	"net/netip"
+// apart is the record of a finding's own sessions, as far as they were accepted:
+// what the broker did else is its record less this one.
+type apart struct {
+	record              *record
+	accepted, anonymous int
+	keepAlives          map[uint16]int
+	// hasUser says that one of the finding's sessions has a user name. users are
+	// those who were ever accepted, and byUser counts them.
+	hasUser bool
+	users   *numberSet
+	byUser  []int
+}
 
-	"github.com/mqttriage/mqttriage/decode"
-	"github.com/mqttriage/mqttriage/decode/mqtt"
-)
+func (m *measurer) apart(b *broker) apart {
+	r := b.recorded()
+	if r.users != nil && len(m.users.places) < r.users.count() {
+		m.users = newNumberSet(r.users.count())
+	}
+	m.users.empty()
+	return apart{record: r, users: &m.users}
+}
 
-// measureBroker says what else the broker did in the captures: whom it let in,
-// with what, and what of it concerns the finding's clients.
-func measureBroker(f *Facts, b *broker, ss []*decode.Session) {
-	mine := map[*decode.Session]bool{}
-	type client struct {
-		addr netip.Addr
-		id   string
+func (a *apart) add(v *visit) {
+	c, in := v.Connect, v.is(accepted)
+	if in {
+		a.accepted++
 	}
-	key := func(s *decode.Session) client {
-		c := client{addr: s.Client.Addr()}
-		if s.Connect != nil {
-			c.id = s.Connect.ClientID
-		}
-		return c
+	if c == nil {
+		return
 	}
-	users := map[mqtt.Tag]bool{}
-	firstFailure, lastFailure := map[client]decode.Event{}, map[client]decode.Event{}
-	open, inUse, ids := 0, false, 0
-	for i, s := range ss {
-		mine[s] = true
-		if s.Connect != nil && s.Connect.UserTag != 0 {
-			users[s.Connect.UserTag] = true
+	if in {
+		if a.keepAlives == nil {
+			a.keepAlives = map[uint16]int{}
 		}
-		if i < MaxEvidence && failed(s) && s.Connect != nil && s.Connect.ClientID != "" {
-			ids++
-			inUse = inUse || b.openAt(b.byID[s.Connect.ClientID], s) > 0
-		}
-		if _, known := firstFailure[key(s)]; !known {
-			firstFailure[key(s)] = s.Opened
-		}
-		lastFailure[key(s)] = s.Opened
-		if i < MaxEvidence {
-			open = max(open, b.openAt(b.sessions, s))
+		a.keepAlives[c.KeepAlive]++
+		if !c.Username {
+			a.anonymous++
 		}
 	}
-	accepts, keepAlive, unlimited := 0, -1, false
-	anonymous, known := false, false
-	var before, later []int
-	for _, s := range b.sessions {
-		if !accepted(s) || mine[s] {
+	if c.UserTag == 0 {
+		return
+	}
+	a.hasUser = true
+	if a.record.users == nil {
+		return
+	}
+	if user := a.record.users.known(c.UserTag); user != 0 {
+		place, fresh := a.users.add(user)
+		if fresh {
+			a.byUser = append(a.byUser, 0)
+		}
+		if in {
+			a.byUser[place]++
+		}
+	}
+}
+
+// set says what else the broker did in the captures: whom it let in and with
+// what; and which broker it looks like.
+func (a *apart) set(f *Facts, b *broker, stated string) {
+	r := a.record
+	f.BrokerSessions.Set(len(b.sessions))
+	f.BrokerAccepted.Set(r.accepted - a.accepted)
+	f.AnonymousAccepted.Set(r.anonymous > a.anonymous)
+	if a.hasUser {
+		f.UserAccepted.Set(a.knowsUser())
+	}
+	if seconds, ok := a.keepAlive(); ok {
+		f.AcceptedKeepAliveS.Set(seconds)
+	}
+	what := r.guess.broker(stated)
+	if what.Vendor != "" {
+		f.BrokerVendor.Set(what.Vendor, seen(what.Packet)...)
+		f.BrokerBasis.Set(string(what.Basis))
+	}
+	if what.Version != "" {
+		f.BrokerVersion.Set(what.Version)
+	}
+	if r.speaks5 != nil {
+		f.BrokerSpeaks5.Set(true, r.speaks5.ConnackAt.Packet)
+	}
+}
+
+// knowsUser reports that a user of the finding was accepted in another session.
+func (a *apart) knowsUser() bool {
+	for place, user := range a.users.list {
+		if a.record.byUser[user] > a.byUser[place] {
+			return true
+		}
+	}
+	return false
+}
+
+// keepAlive is the longest keep-alive that was accepted in another session, 0
+// where that was accepted, which turns it off.
+func (a *apart) keepAlive() (seconds int, ok bool) {
+	longest := -1
+	for seconds, n := range a.record.keepAlives {
+		if n == a.keepAlives[seconds] {
 			continue
 		}
-		accepts++
-		if s.Connect != nil {
-			anonymous = anonymous || !s.Connect.Username
-			known = known || users[s.Connect.UserTag]
+		if seconds == 0 {
+			return 0, true
 		}
-		if s.Connect != nil {
-			keepAlive = max(keepAlive, int(s.Connect.KeepAlive))
-			unlimited = unlimited || s.Connect.KeepAlive == 0
-		}
-		at, failedHere := lastFailure[key(s)]
-		if !failedHere {
-			// Of an empty ID only the address is left to go by.
-			at, failedHere = lastFailure[client{addr: s.Client.Addr()}]
-		}
-		if failedHere && s.Opened.Nano > at.Nano {
-			later = append(later, s.ConnackAt.Packet)
-		}
-		if at, known := firstFailure[key(s)]; known && s.Opened.Nano < at.Nano {
-			before = append(before, s.ConnackAt.Packet)
-		}
+		longest = max(longest, int(seconds))
 	}
-	f.BrokerSessions.Set(len(b.sessions))
-	f.BrokerAccepted.Set(accepts)
-	f.AnonymousAccepted.Set(anonymous)
-	if len(users) > 0 {
-		f.UserAccepted.Set(known)
+	return longest, longest >= 0
+}
+
+// measureOpen says how many sessions were open when the finding's first ones asked
+// to be let in, and whether one of them had the client ID.
+func measureOpen(f *Facts, d *draft, o *opens) {
+	open, inUse, ids := 0, false, 0
+	for _, s := range d.evidence() {
+		open = max(open, o.at(s))
+		if s.is(failed) && s.id() != 0 {
+			ids++
+			inUse = inUse || anyOpen(d.broker.with(byID, s.id()), s)
+		}
 	}
 	f.OpenSessions.Set(open)
 	if ids > 0 {
 		f.ClientIDOpen.Set(inUse)
-	}
-	switch {
-	case unlimited:
-		f.AcceptedKeepAliveS.Set(0)
-	case keepAlive >= 0:
-		f.AcceptedKeepAliveS.Set(keepAlive)
-	}
-	f.AcceptedBefore.Set(len(before) > 0, clip(before)...)
-	f.AcceptedLater.Set(len(later) > 0, clip(later)...)
-}
-
-// measureProducts says which broker and client this looks like.
-func measureProducts(f *Facts, b *broker, ss []*decode.Session) {
-	if b.what.Vendor != "" {
-		f.BrokerVendor.Set(b.what.Vendor, seen(b.what.Packet)...)
-		f.BrokerBasis.Set(string(b.what.Basis))
-	}
-	if b.what.Version != "" {
-		f.BrokerVersion.Set(b.what.Version)
-	}
-	if library := b.clientLibrary(ss); library != "" {
-		f.ClientLibrary.Set(library)
-	}
-	for _, s := range b.sessions {
-		if s.Connack != nil && s.Connack.Version == mqtt.V5 && s.Version() == mqtt.V5 {
-			f.BrokerSpeaks5.Set(true, s.ConnackAt.Packet)
-			break
-		}
 	}
 }

@@ -1,87 +1,96 @@
 package analyze
 
 import (
-	"cmp"
-	"net/netip"
+	"time"
 
-	"github.com/mqttriage/mqttriage/decode"
 	"github.com/mqttriage/mqttriage/decode/mqtt"
 )
 
-// maxPackets caps the packet numbers kept with a fact.
-const maxPackets = 50
+// retries is what became of the failed sessions: each one's next attempt by the
+// same client.
+type retries struct {
+	all, unchanged, newID, clean, keepAlive, down, dropped, added packetList
+	// compared counts those with a CONNECT before and after.
+	compared int
+	// intervals are the times between attempts, span the longest since a
+	// client's first, in seconds.
+	intervals []float64
+	span      float64
+	// begun is when each client's first failed session was opened.
+	begun []int64
+}
 
-func clip(packets []int) []int { return packets[:min(len(packets), maxPackets)] }
+// notBegun stands for a client without a failed session.
+const notBegun = -1 << 63
 
-// measureRetries looks at each failed session's next attempt by the same
-// client.
-func measureRetries(f *Facts, b *broker, ss []*decode.Session) {
-	var retries, unchanged, newID, clean, keepAlive, down, dropped, added []int
-	compared := 0
-	var intervals []float64
-	var span float64
-	starts := map[netip.Addr]decode.Event{}
-	for _, s := range ss {
-		if !failed(s) {
-			continue
-		}
-		if _, known := starts[s.Client.Addr()]; !known {
-			starts[s.Client.Addr()] = s.Opened
-		}
-		n := b.next(s)
-		if n == nil {
-			continue
-		}
-		at := cmp.Or(n.ConnectAt, n.Opened)
-		retries = append(retries, at.Packet)
-		intervals = append(intervals, seconds(n.Opened.Sub(s.Opened)))
-		span = max(span, seconds(n.Opened.Sub(starts[s.Client.Addr()])))
-		if s.Connect == nil || n.Connect == nil {
-			continue
-		}
-		compared++
-		x, y := s.Connect, n.Connect
-		if x.Tag == y.Tag {
-			unchanged = append(unchanged, at.Packet)
-			continue
-		}
-		note := func(list *[]int, changed bool) {
-			if changed {
-				*list = append(*list, at.Packet)
-			}
-		}
-		note(&down, y.Version != mqtt.VersionUnknown && y.Version < x.Version)
-		if accepted(n) {
-			continue // what worked is no dead end
-		}
-		note(&newID, x.ClientID != y.ClientID)
-		note(&clean, x.CleanStart != y.CleanStart)
-		note(&keepAlive, x.KeepAlive != y.KeepAlive)
-		note(&dropped, x.Username && !y.Username || x.Password && !y.Password)
-		note(&added, !x.Username && y.Username || !x.Password && y.Password)
-	}
-	f.Retries.Set(len(retries), clip(retries)...)
-	for _, c := range []struct {
-		fact    *Fact[int]
-		packets []int
-	}{
-		{&f.RetriesUnchanged, unchanged}, {&f.RetriesNewID, newID},
-		{&f.RetriesCleanStart, clean}, {&f.RetriesKeepAlive, keepAlive}, {&f.RetriesDowngraded, down},
-		{&f.RetriesCredsDropped, dropped}, {&f.RetriesCredsAdded, added},
-	} {
-		// Retries without a CONNECT in sight, as behind TLS, say nothing.
-		if compared > 0 || len(retries) == 0 {
-			c.fact.Set(len(c.packets), clip(c.packets)...)
-		}
-	}
-	if len(retries) == 0 {
+// reset forgets all, and keeps the memory of the times.
+func (a *retries) reset() { *a = retries{intervals: a.intervals[:0], begun: a.begun[:0]} }
+
+func (a *retries) add(v *visit) {
+	if !v.is(failed) {
 		return
 	}
-	f.RetrySpanS.Set(span)
-	if len(intervals) >= 3 {
-		f.RetryBackoff.Set(backsOff(intervals))
+	for v.client >= len(a.begun) {
+		a.begun = append(a.begun, notBegun)
 	}
-	f.RetryIntervalS.Set(median(intervals))
+	if a.begun[v.client] == notBegun {
+		a.begun[v.client] = v.opened
+	}
+	n := v.next
+	if n == nil {
+		return
+	}
+	at := either(&n.ConnectAt, &n.Opened)
+	a.all.add(at)
+	a.intervals = append(a.intervals, seconds(n.since(v.session)))
+	a.span = max(a.span, seconds(time.Duration(n.opened-a.begun[v.client])))
+	if v.Connect == nil || n.Connect == nil {
+		return
+	}
+	a.compared++
+	x, y := v.Connect, n.Connect
+	if x.Tag == y.Tag {
+		a.unchanged.add(at)
+		return
+	}
+	if y.Version != mqtt.VersionUnknown && y.Version < x.Version {
+		a.down.add(at)
+	}
+	if n.is(accepted) {
+		return // what worked is no dead end
+	}
+	note := func(list *packetList, changed bool) {
+		if changed {
+			list.add(at)
+		}
+	}
+	note(&a.newID, x.ClientID != y.ClientID)
+	note(&a.clean, x.CleanStart != y.CleanStart)
+	note(&a.keepAlive, x.KeepAlive != y.KeepAlive)
+	note(&a.dropped, x.Username && !y.Username || x.Password && !y.Password)
+	note(&a.added, !x.Username && y.Username || !x.Password && y.Password)
+}
+
+func (a *retries) set(f *Facts) {
+	a.all.set(&f.Retries)
+	// Retries without a CONNECT in sight, as behind TLS, say nothing.
+	if a.compared > 0 || a.all.count == 0 {
+		a.unchanged.set(&f.RetriesUnchanged)
+		a.newID.set(&f.RetriesNewID)
+		a.clean.set(&f.RetriesCleanStart)
+		a.keepAlive.set(&f.RetriesKeepAlive)
+		a.down.set(&f.RetriesDowngraded)
+		a.dropped.set(&f.RetriesCredsDropped)
+		a.added.set(&f.RetriesCredsAdded)
+	}
+	if a.all.count == 0 {
+		return
+	}
+	f.RetrySpanS.Set(a.span)
+	if len(a.intervals) >= 3 {
+		f.RetryBackoff.Set(backsOff(a.intervals))
+	}
+	f.RetryIntervalS.Set(median(a.intervals))
 }
 
 // backsOff reports that intervals grow: the last third is at least half as

@@ -2,59 +2,88 @@ package analyze
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
 
-	"github.com/mqttriage/mqttriage/decode"
 	"github.com/mqttriage/mqttriage/decode/mqtt"
 )
-
-// sharedIDs finds one client ID in use from several addresses where no takeover
-// shows it: sessions overlap in time, or the ID goes from one address to
-// another and back. An ID that moves once, after its session ended, is only a
-// client with a new address.
-func sharedIDs(b *broker) []Finding {
-	var groups [][]*decode.Session
-	for _, id := range b.ids {
-		ss := b.byID[id]
-		if overlapping, alternating := sharing(ss); (overlapping || alternating) && len(takeoversIn(ss, takeoverAfter, nil)) == 0 {
-			groups = append(groups, ss)
-		}
-	}
-	slices.SortStableFunc(groups, func(x, y []*decode.Session) int { return cmp.Compare(len(y), len(x)) })
-	if len(groups) > maxIDFindings {
-		rest := slices.Concat(groups[maxIDFindings-1:]...)
-		slices.SortStableFunc(rest, func(x, y *decode.Session) int { return cmp.Compare(x.Opened.Nano, y.Opened.Nano) })
-		groups = append(groups[:maxIDFindings-1], rest)
-	}
-	var found []Finding
-	for _, ss := range groups {
-		f := newFinding(ClientIDShared, Warning, b, ss, handshake)
-		overlapping, _ := sharing(ss)
-		f.Facts.Overlapping.Set(overlapping)
-		found = append(found, f)
-	}
-	return found
-}
 
 // maxIDFindings bounds the findings a broker that stand for one client ID each;
 // the IDs beyond it share one.
 const maxIDFindings = 20
 
-// sharing reports whether accepted sessions from different addresses overlap,
-// and whether the sessions go from one address to another and back.
-func sharing(ss []*decode.Session) (overlapping, alternating bool) {
-	var open *decode.Session
-	left := map[netip.Addr]bool{}
-	for i, s := range ss {
-		if i > 0 && s.Client.Addr() != ss[i-1].Client.Addr() {
-			left[ss[i-1].Client.Addr()] = true
-			alternating = alternating || left[s.Client.Addr()]
-		}
-		if !accepted(s) {
+// sharedIDs finds one client ID in use from several addresses where no takeover
+// shows it: sessions overlap in time, or the ID goes from one address to
+// another and back. An ID that moves once, after its session ended, is only a
+// client with a new address.
+func sharedIDs(b *broker, _ []*session) []draft {
+	var groups [][]*session
+	for _, ss := range b.sharedGroups() {
+		if slices.ContainsFunc(ss, func(s *session) bool { return s.is(ousted) }) {
 			continue
 		}
-		if open != nil && open.Client.Addr() != s.Client.Addr() && (!open.Closed.Seen() || open.Closed.Nano > s.ConnackAt.Nano) {
+		if overlapping, alternating := sharing(ss, &b.ix.clientSet); overlapping || alternating {
+			groups = append(groups, ss)
+		}
+	}
+	sortByID(groups)
+	slices.SortStableFunc(groups, func(x, y []*session) int { return cmp.Compare(len(y), len(x)) })
+	if len(groups) > maxIDFindings {
+		rest := slices.Concat(groups[maxIDFindings-1:]...)
+		sortByTime(rest, (*session).openedAt)
+		groups = append(groups[:maxIDFindings-1], rest)
+	}
+	var found []draft
+	for _, ss := range groups {
+		overlapping, _ := sharing(ss, &b.ix.clientSet)
+		found = append(found, draft{
+			severity: Warning, sessions: ss, packets: handshake,
+			more: func(f *Finding) { f.Facts.Overlapping.Set(overlapping) },
+		})
+	}
+	return found
+}
+
+// sharedGroups returns the broker's sessions of each client ID that several clients
+// have.
+func (b *broker) sharedGroups() (groups [][]*session) {
+	ids := &b.ix.idSet
+	ids.empty()
+	for i := range b.sessions {
+		id := b.sessions[i].id()
+		if id == 0 || b.ix.homes[id] != 0 {
+			continue
+		}
+		if _, fresh := ids.add(id); !fresh {
+			continue
+		}
+		if ss := b.with(byID, id); severalClients(ss) {
+			groups = append(groups, ss)
+		}
+	}
+	return groups
+}
+
+func (s *session) openedAt() int64 { return s.opened }
+
+func severalClients(ss []*session) bool {
+	return slices.ContainsFunc(ss[1:], func(s *session) bool { return s.client() != ss[0].client() })
+}
+
+// sharing reports whether accepted sessions from different addresses overlap,
+// and whether the sessions go from one address to another and back. The set, of
+// clients, is only lent.
+func sharing(ss []*session, left *numberSet) (overlapping, alternating bool) {
+	left.empty()
+	var open *session
+	for i, s := range ss {
+		if i > 0 && s.client() != ss[i-1].client() {
+			left.add(ss[i-1].client())
+			alternating = alternating || left.has(s.client())
+		}
+		if !s.is(accepted) {
+			continue
+		}
+		if open != nil && open.client() != s.client() && (!open.Closed.Seen() || open.Closed.Nano > s.ConnackAt.Nano) {
 			overlapping = true
 		}
 		if open == nil || !s.Closed.Seen() || open.Closed.Seen() && s.Closed.Nano > open.Closed.Nano {
@@ -68,41 +97,10 @@ func sharing(ss []*decode.Session) (overlapping, alternating bool) {
 // rename, three are a habit.
 const churnIDs = 3
 
-// churn finds a client that uses a new ID for every connection and asks the
-// broker to keep each one's session state. Many devices behind one address
-// look different: their sessions overlap, their IDs come back, or their IDs do
-// not look drawn at random.
-func churn(b *broker) []Finding {
-	var all []*decode.Session
-	for _, addr := range b.clients {
-		var run []*decode.Session
-		used := map[string]bool{}
-		flush := func() {
-			if len(run) >= churnIDs {
-				all = append(all, run...)
-			}
-			run = nil
-		}
-		for _, s := range b.byClient[addr] {
-			if !accepted(s) || s.Connect == nil || s.Connect.ClientID == "" {
-				continue
-			}
-			id := s.Connect.ClientID
-			if used[id] || !keepsState(s.Connect) || s.Connack.SessionPresent {
-				flush()
-				used[id] = true
-				continue
-			}
-			if n := len(run); n > 0 && (!run[n-1].Closed.Seen() || run[n-1].Closed.Nano > s.ConnectAt.Nano || !drawnAtRandom(run[n-1].Connect.ClientID, id)) {
-				flush()
-			}
-			used[id] = true
-			run = append(run, s)
-		}
-		flush()
-	}
-	slices.SortStableFunc(all, func(x, y *decode.Session) int { return cmp.Compare(x.Opened.Nano, y.Opened.Nano) })
-	return one(ClientIDChurn, Warning, b, all, handshake)
+// leavesState reports an accepted session whose state the broker had not, and
+// must keep when the connection ends.
+func leavesState(_ *broker, s *session) bool {
+	return s.is(accepted) && hasID(s.Session) && keepsState(s.Connect) && !s.Connack.SessionPresent
 }
 
 // keepsState reports that the broker must keep the session state when the
@@ -113,4 +111,56 @@ func keepsState(c *mqtt.Connect) bool {
 		return c.SessionExpiry != nil && *c.SessionExpiry > 0
 	}
 	return !c.CleanStart
+}
+
+// churn finds a client that uses a new ID for every connection and asks the
+// broker to keep each one's session state. Many devices behind one address
+// look different: their sessions overlap, their IDs come back, or their IDs do
+// not look drawn at random.
+func churn(b *broker, ss []*session) []draft {
+	groups := split(ss, &b.ix.clientSet, (*session).client)
+	groups = slices.DeleteFunc(groups, func(ss []*session) bool { return len(ss) < churnIDs })
+	slices.SortFunc(groups, func(x, y []*session) int { return x[0].Client.Addr().Compare(y[0].Client.Addr()) })
+	var all []*session
+	for _, group := range groups {
+		for _, run := range churnRuns(b.with(byClient, group[0].client()), &b.ix.idSet) {
+			all = append(all, run...)
+		}
+	}
+	sortByTime(all, (*session).openedAt)
+	return one(Warning, all, handshake)
+}
+
+// churnRuns returns the runs of sessions of one client in which it goes through
+// IDs. The set, of client IDs, is only lent.
+func churnRuns(ss []*session, used *numberSet) (runs [][]*session) {
+	used.empty()
+	var run []*session
+	flush := func() {
+		if len(run) >= churnIDs {
+			runs = append(runs, run)
+		}
+		run = nil
+	}
+	for _, s := range ss {
+		if !s.is(accepted) || s.id() == 0 {
+			continue
+		}
+		if _, fresh := used.add(s.id()); !fresh || !keepsState(s.Connect) || s.Connack.SessionPresent {
+			flush()
+			continue
+		}
+		if n := len(run); n > 0 && !succeeds(s, run[n-1]) {
+			flush()
+		}
+		run = append(run, s)
+	}
+	flush()
+	return runs
+}
+
+// succeeds reports that a session looks like the same client's next one after
+// the last, under another ID.
+func succeeds(s, last *session) bool {
+	return last.Closed.Seen() && last.Closed.Nano <= s.ConnectAt.Nano && drawnAtRandom(last.Connect.ClientID, s.Connect.ClientID)
 }

@@ -1,6 +1,8 @@
 package analyze
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/mqttriage/mqttriage/decode"
@@ -24,36 +26,41 @@ const (
 
 // keepAliveTimeouts finds sessions that the broker ended because their client
 // had been silent for too long.
-func keepAliveTimeouts(b *broker) []Finding {
-	taken := b.taken()
-	ss := b.where(func(s *decode.Session) bool { return !taken[s] && timedOut(s) })
-	found := one(KeepaliveTimeout, Warning, b, ss, func(s *decode.Session) []int {
+func keepAliveTimeouts(_ *broker, ss []*session) []draft {
+	ss = slices.DeleteFunc(ss, func(s *session) bool { return s.is(taken) })
+	found := one(Warning, ss, func(s *session) []int {
 		return []int{s.LastFromClient.Packet, s.BrokerClosed.Packet}
 	})
 	for i := range found {
-		var silences, factors []float64
-		for _, s := range ss {
-			silence := s.BrokerClosed.Sub(s.LastFromClient)
-			silences = append(silences, seconds(silence))
-			factors = append(factors, float64(silence)/float64(keepAlive(s)))
-		}
-		found[i].Facts.SilenceS.Set(median(silences))
-		found[i].Facts.SilenceFactor.Set(float64(int(median(factors)*100)) / 100)
+		found[i].more = func(f *Finding) { measureSilence(&f.Facts, ss) }
 	}
 	return found
 }
 
+func measureSilence(f *Facts, ss []*session) {
+	var silences, factors []float64
+	for _, s := range ss {
+		silence := s.BrokerClosed.Sub(s.LastFromClient)
+		silences = append(silences, seconds(silence))
+		factors = append(factors, float64(silence)/float64(keepAlive(s)))
+	}
+	f.SilenceS.Set(median(silences))
+	f.SilenceFactor.Set(float64(int(median(factors)*100)) / 100)
+}
+
 // keepAlive is the one in force: the broker's where it orders one
 // [MQTT-3.2.2-21]; 0 means off.
-func keepAlive(s *decode.Session) time.Duration {
+func keepAlive(s *session) time.Duration {
 	if s.Connack != nil && s.Connack.ServerKeepAlive != nil {
 		return time.Duration(*s.Connack.ServerKeepAlive) * time.Second
 	}
 	return time.Duration(s.Connect.KeepAlive) * time.Second
 }
 
-func timedOut(s *decode.Session) bool {
-	if !accepted(s) || s.Connect == nil || s.ClosedBy != decode.Broker || !s.LastFromClient.Seen() || s.ClientGap {
+// timedOut reports that the broker ended a session because its keep-alive had run
+// out, for all that the session itself shows.
+func timedOut(_ *broker, s *session) bool {
+	if !s.is(dropped) || s.Connect == nil || !s.LastFromClient.Seen() || s.ClientGap {
 		return false
 	}
 	if s.Disconnect != nil && s.DisconnectBy == decode.Broker && s.Disconnect.HasCode {
@@ -65,48 +72,49 @@ func timedOut(s *decode.Session) bool {
 		silence <= time.Duration(keepAliveCeil*float64(limit))+keepAlivePoll
 }
 
-// taken is the broker's sessions that a takeover ended.
-func (b *broker) taken() map[*decode.Session]bool {
-	if b.takenOver == nil {
-		b.takenOver = map[*decode.Session]bool{}
-		for _, group := range b.takeoverGroups() {
-			for _, t := range group {
-				b.takenOver[t.old] = true
-			}
-		}
-	}
-	return b.takenOver
+// brief reports a session that was accepted and ended within seconds. A client
+// that says DISCONNECT has done what it came for.
+func brief(b *broker, s *session) bool {
+	return s.is(accepted) && hasID(s.Session) && s.Closed.Seen() && s.Closed.Sub(s.ConnackAt) <= flapLength &&
+		(s.Close != decode.CloseDisconnect || s.ClosedBy == decode.Broker) &&
+		!s.Has(decode.NoteLateConnack) && !s.Rare().SecondConnect.Seen() && !timedOut(b, s)
 }
 
-// flapping finds client IDs whose sessions are accepted and end within seconds,
-// again and again, without takeover. A client that says DISCONNECT has done
-// what it came for.
-func flapping(b *broker) []Finding {
-	taken := b.taken()
-	var found []Finding
-	for _, id := range b.ids {
-		var short []*decode.Session
-		for _, s := range b.byID[id] {
-			if accepted(s) && s.Closed.Seen() && !taken[s] && !timedOut(s) && !s.Rare().SecondConnect.Seen() &&
-				s.Closed.Sub(s.ConnackAt) <= flapLength && !s.Has(decode.NoteLateConnack) &&
-				(s.Close != decode.CloseDisconnect || s.ClosedBy == decode.Broker) {
-				short = append(short, s)
-			}
-		}
-		if len(short) < flapCount {
-			continue
-		}
-		f := newFinding(SessionFlapping, Warning, b, short, func(s *decode.Session) []int {
-			return []int{s.ConnackAt.Packet, s.Closed.Packet}
+// flapping finds client IDs whose sessions are brief again and again, without
+// takeover.
+func flapping(b *broker, ss []*session) []draft {
+	ss = slices.DeleteFunc(ss, func(s *session) bool { return s.is(taken) })
+	groups := split(ss, &b.ix.idSet, (*session).id)
+	groups = slices.DeleteFunc(groups, func(short []*session) bool { return len(short) < flapCount })
+	sortByID(groups)
+	var found []draft
+	for _, short := range groups {
+		found = append(found, draft{
+			severity: Warning, sessions: short,
+			packets: func(s *session) []int { return []int{s.ConnackAt.Packet, s.Closed.Packet} },
+			more:    func(f *Finding) { measureFlaps(&f.Facts, short) },
 		})
-		var lengths []float64
-		for _, s := range short {
-			lengths = append(lengths, seconds(s.Closed.Sub(s.ConnackAt)))
-		}
-		f.Facts.SessionLengthS.Set(median(lengths))
-		f.Facts.Flaps.Set(len(short))
-		same(&f.Facts.FlapsClosedBy, short, func(s *decode.Session) (string, bool) { return s.ClosedBy.String(), true })
-		found = append(found, f)
 	}
 	return found
+}
+
+func measureFlaps(f *Facts, short []*session) {
+	var lengths []float64
+	var closedBy agreed[decode.Side]
+	for _, s := range short {
+		lengths = append(lengths, seconds(s.Closed.Sub(s.ConnackAt)))
+		closedBy.add(s.ClosedBy)
+	}
+	f.SessionLengthS.Set(median(lengths))
+	f.Flaps.Set(len(short))
+	if by, ok := closedBy.get(); ok {
+		f.FlapsClosedBy.Set(by.String())
+	}
+}
+
+// sortByID orders groups of one client ID each by that.
+func sortByID(groups [][]*session) {
+	slices.SortFunc(groups, func(x, y []*session) int {
+		return strings.Compare(x[0].Connect.ClientID, y[0].Connect.ClientID)
+	})
 }

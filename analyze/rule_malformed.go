@@ -6,34 +6,39 @@ import (
 	"github.com/mqttriage/mqttriage/decode"
 )
 
-// malformedConnects finds CONNECTs that break the standard, a second CONNECT
-// on a connection [MQTT-3.1.0-2], and CONNECTs that were begun and never
-// finished. A broker that let it pass is laxer than the next one may be: that
-// is a warning only.
-func malformedConnects(b *broker) []Finding {
+// malformed reports a CONNECT that breaks the standard, a second CONNECT on a
+// connection [MQTT-3.1.0-2], or one that was begun and never finished.
+func malformed(_ *broker, s *session) bool { return connectProblem(s) != "" }
+
+// malformedConnects makes one finding a problem. A broker that let it pass is
+// laxer than the next one may be: that is a warning only.
+func malformedConnects(_ *broker, ss []*session) []draft {
 	var order []string
-	byProblem := map[string][]*decode.Session{}
-	for _, s := range b.sessions {
+	byProblem := map[string][]*session{}
+	for _, s := range ss {
 		id := connectProblem(s)
-		if id == "" {
-			continue
-		}
 		if byProblem[id] == nil {
 			order = append(order, id)
 		}
 		byProblem[id] = append(byProblem[id], s)
 	}
-	var found []Finding
+	var found []draft
 	for _, id := range order {
-		ss := byProblem[id]
-		severity := Error
-		refused := func(s *decode.Session) bool { return !accepted(s) || s.ClosedBy == decode.Broker }
-		if id == problemIncomplete || !slices.ContainsFunc(ss, refused) {
-			severity = Warning
-		}
-		f := newFinding(MalformedConnect, severity, b, ss, func(s *decode.Session) []int {
-			return []int{s.ConnectAt.Packet, s.Rare().SecondConnect.Packet, s.ConnackAt.Packet, s.Closed.Packet}
-		})
+		found = append(found, malformedConnect(id, byProblem[id])...)
+	}
+	return found
+}
+
+func malformedConnect(id string, ss []*session) []draft {
+	severity := Error
+	refused := func(s *session) bool { return !s.is(accepted) || s.ClosedBy == decode.Broker }
+	if id == problemIncomplete || !slices.ContainsFunc(ss, refused) {
+		severity = Warning
+	}
+	found := one(severity, ss, func(s *session) []int {
+		return []int{s.ConnectAt.Packet, s.Rare().SecondConnect.Packet, s.ConnackAt.Packet, s.Closed.Packet}
+	})
+	found[0].more = func(f *Finding) {
 		f.Facts.Malformed.Set(true)
 		switch id {
 		case problemSecond:
@@ -42,7 +47,6 @@ func malformedConnects(b *broker) []Finding {
 		case problemIncomplete:
 			f.Facts.ConnectProblem.Set(id, ss[0].ConnectBegan.Packet)
 		}
-		found = append(found, f)
 	}
 	return found
 }
@@ -55,8 +59,9 @@ const (
 
 // connectProblem names the first way in which a session's CONNECT breaks the
 // standard; "" when it does not.
-func connectProblem(s *decode.Session) string {
-	if s.Rare().ConnectWant > 0 {
+func connectProblem(s *session) string {
+	rare := s.Rare()
+	if rare.ConnectWant > 0 {
 		// Bytes that the capture lost are not missing from the CONNECT, nor are
 		// those that the broker did not wait for.
 		if s.ClientGap || s.ClosedBy != decode.Client {
@@ -71,7 +76,7 @@ func connectProblem(s *decode.Session) string {
 		return p.ID
 	}
 	// After a refusal the broker no longer listens [MQTT-3.1.4-5].
-	if s.Rare().SecondConnect.Seen() && s.Outcome != decode.Rejected && (!s.Closed.Seen() || s.Rare().SecondConnect.Packet < s.Closed.Packet) {
+	if rare.SecondConnect.Seen() && s.Outcome != decode.Rejected && (!s.Closed.Seen() || rare.SecondConnect.Packet < s.Closed.Packet) {
 		return problemSecond
 	}
 	return ""

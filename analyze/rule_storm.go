@@ -1,9 +1,8 @@
 package analyze
 
 import (
+	"slices"
 	"time"
-
-	"github.com/mqttriage/mqttriage/decode"
 )
 
 const (
@@ -15,39 +14,39 @@ const (
 	stormInterval = 15 * time.Second
 )
 
+// failedConnect reports an attempt that came to nothing.
+func failedConnect(_ *broker, s *session) bool { return s.Connect != nil && s.is(failed) }
+
 // retryStorm finds clients that repeat a failing CONNECT without change and
 // without backing off. One finding a broker: a fleet that storms has one cause.
-func retryStorm(b *broker) []Finding {
-	type client struct{ addr, id string }
-	runs := map[client][]*decode.Session{}
-	var order []client
-	for _, s := range b.sessions {
-		if s.Connect == nil || !failed(s) {
+func retryStorm(b *broker, ss []*session) []draft {
+	storming := newBitSet(len(b.sessions))
+	var intervals []float64
+	for _, attempts := range split(ss, &b.ix.clientSet, (*session).client) {
+		if len(attempts) <= stormRetries {
 			continue
 		}
-		c := client{s.Client.Addr().String(), s.Connect.ClientID}
-		if runs[c] == nil {
-			order = append(order, c)
-		}
-		runs[c] = append(runs[c], s)
-	}
-	storming := map[*decode.Session]bool{}
-	for _, c := range order {
-		if storms(runs[c]) {
-			for _, s := range runs[c] {
-				storming[s] = true
+		for _, run := range split(attempts, &b.ix.idSet, (*session).id) {
+			if !storms(run, &intervals) {
+				continue
+			}
+			for _, s := range run {
+				storming.add(s.at - b.from)
 			}
 		}
 	}
-	return one(RetryStorm, Warning, b, b.where(func(s *decode.Session) bool { return storming[s] }), handshake)
+	ss = slices.DeleteFunc(ss, func(s *session) bool { return !storming.has(s.at - b.from) })
+	return one(Warning, ss, handshake)
 }
 
-func storms(run []*decode.Session) bool {
-	var intervals []float64
+// storms looks at one client's attempts; the intervals are only lent.
+func storms(run []*session, lent *[]float64) bool {
+	intervals := (*lent)[:0]
 	for i := 1; i < len(run); i++ {
 		if run[i].Connect.Tag == run[i-1].Connect.Tag {
-			intervals = append(intervals, run[i].Opened.Sub(run[i-1].Opened).Seconds())
+			intervals = append(intervals, run[i].since(run[i-1]).Seconds())
 		}
 	}
+	*lent = intervals
 	return len(intervals) >= stormRetries && !backsOff(intervals) && median(intervals) <= stormInterval.Seconds()
 }

@@ -1,7 +1,6 @@
 package analyze
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/mqttriage/mqttriage/decode"
@@ -65,33 +64,53 @@ func vendorOfHost(name string) string {
 	return ""
 }
 
-// A hint looks at one session; ok is false when it says nothing.
-type hint func(s *decode.Session) (b Broker, ok bool)
-
-// hints are tried on every session of a broker. Each was checked against the
-// recordings of ten brokers and fits none but its own.
-var hints = []hint{hostHint, assignedHint, propertiesHint, codeHint, disconnectHint, reasonHint}
-
-// hostHint goes by the name that the client asked for, or that DNS gave.
-func hostHint(s *decode.Session) (Broker, bool) {
-	vendor := vendorOfHost(s.BrokerName)
-	return Broker{Vendor: vendor, Basis: Certain, Because: "host name " + s.BrokerName, Packet: s.Opened.Packet}, vendor != ""
+// A hint looks at one session for what only one vendor does. Each was checked
+// against the recordings of ten brokers and fits none but its own.
+type hint struct {
+	basis Basis
+	// vendor is "" when the session says nothing.
+	vendor func(*decode.Session) string
+	// because is what was seen, in which packet.
+	because func(*decode.Session) (string, int)
 }
 
-// assignedHint goes by the form of an assigned client ID.
-func assignedHint(s *decode.Session) (Broker, bool) {
+// hostName goes by the name that the client asked for, or that DNS gave.
+var hostName = hint{Certain, func(s *decode.Session) string { return vendorOfHost(s.BrokerName()) }, func(s *decode.Session) (string, int) {
+	return "host name " + s.BrokerName(), s.Opened.Packet
+}}
+
+// hints are tried on every session of a broker.
+var hints = []hint{
+	{Certain, vendorByAssignedID, func(s *decode.Session) (string, int) {
+		return "the form of the assigned client ID", s.ConnackAt.Packet
+	}},
+	{Likely, vendorByProperties, func(s *decode.Session) (string, int) {
+		return "the order of the CONNACK's properties", s.ConnackAt.Packet
+	}},
+	{Likely, vendorByCode, func(s *decode.Session) (string, int) {
+		return "CONNACK code " + mqtt.FormatCode(s.Connack.Code) + " to a 3.x client", s.ConnackAt.Packet
+	}},
+	{Likely, vendorByDisconnect, func(s *decode.Session) (string, int) {
+		return "a DISCONNECT from the broker to a 3.x client", s.DisconnectAt.Packet
+	}},
+	{Likely, vendorByReason, func(s *decode.Session) (string, int) {
+		return `reason string "THROTTLED"`, s.ConnackAt.Packet
+	}},
+}
+
+// vendorByAssignedID goes by the form of an assigned client ID.
+func vendorByAssignedID(s *decode.Session) string {
 	if s.Connack == nil || s.Connack.AssignedID == "" {
-		return Broker{}, false
+		return ""
 	}
-	id := s.Connack.AssignedID
-	b := Broker{Basis: Certain, Because: "the form of the assigned client ID", Packet: s.ConnackAt.Packet}
+	uuid, auto := strings.CutPrefix(s.Connack.AssignedID, "auto-")
 	switch {
-	case strings.HasPrefix(id, "auto-") && isUUID(id[len("auto-"):]):
-		b.Vendor = "mosquitto"
-	case strings.HasPrefix(id, "nanomq-"):
-		b.Vendor = "nanomq"
+	case auto && isUUID(uuid):
+		return "mosquitto"
+	case strings.HasPrefix(s.Connack.AssignedID, "nanomq-"):
+		return "nanomq"
 	}
-	return b, b.Vendor != ""
+	return ""
 }
 
 // isUUID reports upper-case hexadecimal in the groups 8-4-4-4-12, as Mosquitto
@@ -121,91 +140,131 @@ const (
 	propShared          = 0x2A
 )
 
-// propertiesHint goes by which properties an accepting CONNACK has, in which
+// vendorByProperties goes by which properties an accepting CONNACK has, in which
 // order: implementations write them always alike.
-func propertiesHint(s *decode.Session) (Broker, bool) {
+func vendorByProperties(s *decode.Session) string {
 	if s.Connack == nil || s.Connack.Version != mqtt.V5 || s.Connack.Code != 0 {
-		return Broker{}, false
+		return ""
 	}
 	// What depends on the client or the configuration is left out.
-	fixed := slices.DeleteFunc(slices.Clone(s.Connack.Properties), func(p byte) bool {
-		return p == propAssignedID || p == propServerKeepAlive
-	})
-	b := Broker{Basis: Likely, Because: "the order of the CONNACK's properties", Packet: s.ConnackAt.Packet}
-	switch {
-	case slices.Equal(fixed, []byte{propTopicAliasMax, propReceiveMaximum}):
-		b.Vendor = "mosquitto"
-	case len(fixed) >= 3 && slices.Equal(fixed[:3], []byte{propShared, propSubscriptionIDs, propWildcard}):
-		b.Vendor = "nanomq"
-	case slices.Equal(fixed, []byte{propReceiveMaximum}):
-		b.Vendor = "mochi"
+	var fixed [3]byte // the first ones
+	count := 0
+	for _, p := range s.Connack.Properties {
+		if p == propAssignedID || p == propServerKeepAlive {
+			continue
+		}
+		if count < len(fixed) {
+			fixed[count] = p
+		}
+		count++
 	}
-	return b, b.Vendor != ""
+	switch {
+	case count == 2 && fixed == [3]byte{propTopicAliasMax, propReceiveMaximum}:
+		return "mosquitto"
+	case count >= 3 && fixed == [3]byte{propShared, propSubscriptionIDs, propWildcard}:
+		return "nanomq"
+	case count == 1 && fixed == [3]byte{propReceiveMaximum}:
+		return "mochi"
+	}
+	return ""
 }
 
-// codeHint goes by return codes that only one broker sends to 3.x clients.
-func codeHint(s *decode.Session) (Broker, bool) {
+// vendorByCode goes by return codes that only one broker sends to 3.x clients.
+func vendorByCode(s *decode.Session) string {
 	if s.Connack == nil || s.Connack.Version == mqtt.V5 || s.Version() == mqtt.V5 {
-		return Broker{}, false
+		return ""
 	}
-	b := Broker{Basis: Likely, Because: "CONNACK code " + mqtt.FormatCode(s.Connack.Code) + " to a 3.x client", Packet: s.ConnackAt.Packet}
 	switch s.Connack.Code {
 	case 0x06:
-		b.Vendor = "aedes"
+		return "aedes"
 	case 0x10:
-		b.Vendor = "nats"
+		return "nats"
 	case 0x80, 0x82:
-		b.Vendor = "mochi"
+		return "mochi"
 	}
-	return b, b.Vendor != ""
+	return ""
 }
 
-// disconnectHint goes by a DISCONNECT from the broker to a 3.x client, which
+// vendorByDisconnect goes by a DISCONNECT from the broker to a 3.x client, which
 // the standard does not know.
-func disconnectHint(s *decode.Session) (Broker, bool) {
+func vendorByDisconnect(s *decode.Session) string {
 	if s.Disconnect == nil || s.DisconnectBy != decode.Broker || s.Version() == mqtt.V5 || s.Version() == mqtt.VersionUnknown {
-		return Broker{}, false
+		return ""
 	}
-	return Broker{Vendor: "mochi", Basis: Likely, Because: "a DISCONNECT from the broker to a 3.x client", Packet: s.DisconnectAt.Packet}, true
+	return "mochi"
 }
 
-// reasonHint goes by reason strings.
-func reasonHint(s *decode.Session) (Broker, bool) {
+// vendorByReason goes by reason strings.
+func vendorByReason(s *decode.Session) string {
 	if s.Connack == nil || s.Connack.Reason != "THROTTLED" {
-		return Broker{}, false
+		return ""
 	}
-	return Broker{Vendor: "emqx", Basis: Likely, Because: `reason string "THROTTLED"`, Packet: s.ConnackAt.Packet}, true
+	return "emqx"
 }
 
-// guess weighs the hints of a broker's sessions: a certain one beats likely
-// ones, and hints of one strength that disagree say nothing.
-func (b *broker) guess(stated string) Broker {
+// guess weighs the hints of a broker's sessions: a certain one beats likely ones,
+// and hints of one strength that disagree say nothing.
+type guess struct {
+	certain, likely verdict
+	// named is the first session of those whose capture's name for the broker was
+	// looked at last.
+	named *session
+}
+
+// verdict is what the hints of one strength say: the first of them, unless others
+// disagree.
+type verdict struct {
+	vendor string
+	torn   bool
+	hint   *hint
+	first  *session
+}
+
+// add takes a session. They come in any order.
+func (g *guess) add(s *session) {
+	// A capture has one name for an address, beside what TLS clients ask for.
+	if s.TLS != nil || g.named == nil || s.Origin != g.named.Origin || s.at < g.named.at {
+		g.certain.weigh(&hostName, s)
+		if s.TLS == nil {
+			g.named = s
+		}
+	}
+	if s.Connack == nil && s.Disconnect == nil {
+		return
+	}
+	for i := range hints {
+		if hints[i].basis == Certain {
+			g.certain.weigh(&hints[i], s)
+		} else {
+			g.likely.weigh(&hints[i], s)
+		}
+	}
+}
+
+func (v *verdict) weigh(h *hint, s *session) {
+	vendor := h.vendor(s.Session)
+	if vendor == "" {
+		return
+	}
+	v.torn = v.torn || v.vendor != "" && v.vendor != vendor
+	if v.first == nil || s.at < v.first.at {
+		v.vendor, v.hint, v.first = vendor, h, s
+	}
+}
+
+// broker is the guess, or what the user says.
+func (g *guess) broker(stated string) Broker {
 	if stated != "" {
 		vendor, version, _ := strings.Cut(stated, ":")
 		return Broker{Vendor: vendor, Version: version, Basis: Stated}
 	}
-	best := map[Basis]Broker{}
-	torn := map[Basis]bool{}
-	for _, s := range b.sessions {
-		for _, look := range hints {
-			found, ok := look(s)
-			if !ok {
-				continue
-			}
-			found.Session = s
-			have, known := best[found.Basis]
-			if !known {
-				best[found.Basis] = found
-			}
-			torn[found.Basis] = torn[found.Basis] || known && have.Vendor != found.Vendor
-		}
-	}
-	for _, basis := range []Basis{Certain, Likely} {
-		if found, ok := best[basis]; ok {
-			if torn[basis] {
-				return Broker{}
-			}
-			return found
+	for _, v := range []*verdict{&g.certain, &g.likely} {
+		switch {
+		case v.torn:
+			return Broker{}
+		case v.first != nil:
+			because, packet := v.hint.because(v.first.Session)
+			return Broker{Vendor: v.vendor, Basis: v.hint.basis, Because: because, Session: v.first.Session, Packet: packet}
 		}
 	}
 	return Broker{}

@@ -14,8 +14,9 @@ import (
 )
 
 // answerOf is the first thing the report says. first is the answer of the most
-// severe finding, "" without one.
-func answerOf(doc *Document, first string, sessions []*decode.Session) string {
+// severe finding, "" without one. The sessions are only asked for where nothing was
+// found.
+func answerOf(doc *Document, first string, sessions func() []*decode.Session) string {
 	problems, remarks := 0, 0
 	for _, f := range doc.Findings {
 		if f.Severity == "info" {
@@ -48,7 +49,7 @@ func answerOf(doc *Document, first string, sessions []*decode.Session) string {
 
 // quiet is the answer without a problem: that all is well, or why the capture
 // cannot tell. Silence is no proof, so "no problems" needs an accepted session.
-func quiet(doc *Document, sessions []*decode.Session) []string {
+func quiet(doc *Document, sessions func() []*decode.Session) []string {
 	t := doc.Totals
 	packets, links := 0, []string(nil)
 	for _, c := range doc.Captures {
@@ -90,7 +91,7 @@ func quiet(doc *Document, sessions []*decode.Session) []string {
 		add(answerNoTraffic)
 	case t.Encrypted == t.Sessions:
 		v["n"] = t.Encrypted
-		v["ports"] = portsInWords(sessions, doc.Lang)
+		v["ports"] = portsInWords(sessions(), doc.Lang)
 		m := answerEncrypted
 		if t.Encrypted == 1 {
 			m = answerEncryptedOne
@@ -99,7 +100,7 @@ func quiet(doc *Document, sessions []*decode.Session) []string {
 	case t.NotMQTT == t.Sessions:
 		v["n"] = t.NotMQTT
 		add(answerNotMQTT)
-	case !slices.ContainsFunc(sessions, func(s *decode.Session) bool { return s.MQTT }):
+	case !slices.ContainsFunc(sessions(), func(s *decode.Session) bool { return s.MQTT }):
 		add(answerSilentPort)
 	default:
 		add(answerUnseen)

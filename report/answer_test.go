@@ -53,11 +53,11 @@ func TestAnswerWithoutFindings(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.doc.Lang = kb.English
-			if got := answerOf(&tt.doc, "", tt.sessions); got != tt.en {
+			if got := answerOf(&tt.doc, "", func() []*decode.Session { return tt.sessions }); got != tt.en {
 				t.Errorf("answer\n got %s\nwant %s", got, tt.en)
 			}
 			tt.doc.Lang = kb.Chinese
-			got := answerOf(&tt.doc, "", tt.sessions)
+			got := answerOf(&tt.doc, "", func() []*decode.Session { return tt.sessions })
 			if got == "" || got == tt.en || strings.ContainsAny(got, "{}[]") {
 				t.Errorf("answer in Chinese: %q", got)
 			}

@@ -33,28 +33,21 @@ type CaptureInput struct {
 
 // Build makes the document of a run.
 func Build(in Input) *Document {
-	sessions := in.Analyzer.Sessions()
+	totals := in.Analyzer.Totals()
 	doc := &Document{
 		Schema:   Schema,
 		Tool:     Tool{Name: "mqttriage", Version: in.Version},
 		Lang:     in.Lang,
 		Captures: make([]Capture, 0, len(in.Captures)),
-		Notes:    map[decode.Note]int{},
+		Notes:    totals.Notes,
 		Findings: []Finding{},
 	}
 	for _, c := range in.Captures {
 		doc.Captures = append(doc.Captures, captureOf(c))
 	}
-	doc.Totals, doc.Codes = totalsOf(in.Analyzer.Totals())
-	for _, s := range sessions {
-		if encrypted(s) {
-			doc.Totals.Encrypted++
-		}
-		for _, n := range s.Notes.List() {
-			doc.Notes[n]++
-		}
-	}
+	doc.Totals, doc.Codes = totalsOf(totals)
 	if in.Sessions {
+		sessions := in.Analyzer.Sessions()
 		doc.Sessions = make([]decode.Record, 0, len(sessions))
 		for _, s := range sessions {
 			doc.Sessions = append(doc.Sessions, s.Record())
@@ -73,7 +66,7 @@ func Build(in Input) *Document {
 		doc.Findings = append(doc.Findings, out)
 	}
 	doc.Totals.FindingsOmitted = in.Analyzer.Omitted()
-	doc.Answer = answerOf(doc, answer, sessions)
+	doc.Answer = answerOf(doc, answer, in.Analyzer.Sessions)
 	return doc
 }
 
@@ -102,6 +95,7 @@ func totalsOf(t analyze.Totals) (Totals, []Code) {
 		Accepted: t.Accepted, Rejected: t.Rejected, Unanswered: t.Unanswered, Refused: t.Refused,
 		TLSFailed: t.TLSFailed, NotMQTT: t.NotMQTT, Unknown: t.Unknown,
 		ClientIDs: t.ClientIDs, Clients: t.Clients, Brokers: t.Brokers, NotKept: t.NotKept,
+		Encrypted: t.Encrypted,
 	}
 	if t.ConnackMaxMS > 0 {
 		out.ConnackMedianMS, out.ConnackMaxMS = &t.ConnackMedianMS, &t.ConnackMaxMS
@@ -113,12 +107,6 @@ func totalsOf(t analyze.Totals) (Totals, []Code) {
 	return out, codes
 }
 
-// encrypted reports a session whose client began TLS and of which therefore
-// nothing more is known.
-func encrypted(s *decode.Session) bool {
-	return s.First == decode.FirstTLS && !s.MQTT && s.Outcome == decode.Unknown
-}
-
 // findingOf returns a finding with its advice, and what the report answers
 // when it is the first one.
 func findingOf(f *analyze.Finding, base *kb.Base, lang kb.Lang) (Finding, string) {
@@ -127,10 +115,10 @@ func findingOf(f *analyze.Finding, base *kb.Base, lang kb.Lang) (Finding, string
 		Symptom: f.Symptom, Severity: f.Severity.String(),
 		Title: said.title, Summary: said.summary,
 		Broker:    f.Broker,
-		ClientIDs: append([]string{}, f.ClientIDs...),
-		Clients:   append([]string{}, f.Clients...),
-		Codes:     append([]string{}, f.Codes...),
-		Versions:  append([]string{}, f.MQTTVersions...),
+		ClientIDs: present(f.ClientIDs),
+		Clients:   present(f.Clients),
+		Codes:     present(f.Codes),
+		Versions:  present(f.MQTTVersions),
 		Sessions:  f.Sessions,
 		First:     decode.Stamp(f.First), Last: decode.Stamp(f.Last),
 		Evidence: make([]Evidence, 0, len(f.Evidence)),
@@ -159,6 +147,14 @@ func findingOf(f *analyze.Finding, base *kb.Base, lang kb.Lang) (Finding, string
 		}
 	}
 	return out, answer
+}
+
+// present is a list that is never nil: the contract has no null in its place.
+func present(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
 }
 
 // firstFix is what to do first: what a client in the capture did with success,

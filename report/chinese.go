@@ -118,7 +118,7 @@ var readerProblems = func() []readerProblem {
 		{`packet (\d+) left out: its block has (?:only )?(\d+) bytes`, "略去数据包 $1：其块只有 $2 字节"},
 		{`packet (\d+) left out: it claims (\d+) bytes in a block of (\d+)`, "略去数据包 $1：声称 $2 字节，而块只有 $3 字节"},
 		{`packet (\d+) left out: interface (\d+) is not described`, "略去数据包 $1：没有接口 $2 的描述"},
-		{`packet (\d+): its time is not between the years 1970 and 9999`, "数据包 $1 的时间不在 1970 至 9999 年之间"},
+		{`packet (\d+): its time is not between the years 1970 and 2262`, "数据包 $1 的时间不在 1970 至 2262 年之间"},
 		{`interface (\d+) is not usable: its block has (?:only )?(\d+) bytes`, "接口 $1 不可用：其块只有 $2 字节"},
 		{`interface (\d+) has a broken option`, "接口 $1 的选项损坏"},
 		{`interfaces beyond the first (\d+) of a section left out`, "略去一节中前 $1 个之后的接口"},

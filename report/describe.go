@@ -86,22 +86,19 @@ var workedMessages = map[string]message{
 // workedInWords says what a client changed before it was accepted, "" where none
 // was, or where it changed nothing: no advice is as good as what worked.
 func workedInWords(f *analyze.Finding, lang kb.Lang) string {
-	said := ""
-	f.Facts.Each(func(name string, value any, packets []int, known bool) {
-		change, _ := value.(string)
-		m, ok := workedMessages[change]
-		if name != "worked_change" || !known || !ok {
-			return
-		}
-		v := values{"n": len(packets)}
-		numbers := make([]string, 0, len(packets))
-		for _, n := range packets {
-			numbers = append(numbers, strconv.Itoa(n))
-		}
-		v.has("list", inWords(numbers, 3, lang))
-		said = say(lang, m, v)
-	})
-	return said
+	change, _ := f.Facts.WorkedChange.Get()
+	m, ok := workedMessages[change]
+	if !ok {
+		return ""
+	}
+	packets := f.Facts.WorkedChange.Packets()
+	v := values{"n": len(packets)}
+	numbers := make([]string, 0, len(packets))
+	for _, n := range packets {
+		numbers = append(numbers, strconv.Itoa(n))
+	}
+	v.has("list", inWords(numbers, 3, lang))
+	return say(lang, m, v)
 }
 
 // valuesOf names what the sentences about a finding may use.

@@ -26,12 +26,12 @@ func sessionsApart(w visible, doc *Document) error {
 	frame := *doc
 	frame.Sessions = nil
 	var text bytes.Buffer
-	if err := encode(&text, "", &frame); err != nil {
+	if err := encoder(&text, "").Encode(&frame); err != nil {
 		return err
 	}
 	if len(doc.Sessions) == 0 {
 		if doc.Sessions != nil {
-			return encode(w, "", doc)
+			return encoder(w, "").Encode(doc)
 		}
 		_, err := w.Write(text.Bytes())
 		return err
@@ -41,9 +41,11 @@ func sessionsApart(w visible, doc *Document) error {
 	before, after, _ := bytes.Cut(text.Bytes(), []byte("\n  \"findings\""))
 	w.Write(before)                              //nolint:errcheck // the bufio.Writer keeps its error
 	w.Write([]byte("\n  \"sessions\": [\n    ")) //nolint:errcheck
+	var record bytes.Buffer
+	records := encoder(&record, "    ")
 	for i := range doc.Sessions {
-		var record bytes.Buffer
-		if err := encode(&record, "    ", &doc.Sessions[i]); err != nil {
+		record.Reset()
+		if err := records.Encode(&doc.Sessions[i]); err != nil {
 			return err
 		}
 		separator := ",\n    "
@@ -56,11 +58,11 @@ func sessionsApart(w visible, doc *Document) error {
 	return err
 }
 
-func encode(w io.Writer, prefix string, value any) error {
+func encoder(w io.Writer, prefix string) *json.Encoder {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent(prefix, "  ")
-	return enc.Encode(value)
+	return enc
 }
 
 // visible escapes hidden characters in JSON text on its way to w. It relies on

@@ -9,23 +9,21 @@ import (
 // measureWorked looks for clients of the finding that were let in later, and
 // says what was different then: what a client tried and what worked is the
 // best fix there is.
-func measureWorked(f *Facts, b *broker, ss []*decode.Session) {
+func measureWorked(f *Facts, b *broker, ss []*session) {
 	change := ""
 	var packets, ports []int
-	for i, s := range ss {
-		if i >= MaxEvidence*5 {
-			break // the first hundred failures tell enough
-		}
-		if !failed(s) {
+	// The first hundred tell enough.
+	for _, s := range ss[:min(len(ss), 5*MaxEvidence)] {
+		if !s.is(failed) {
 			continue
 		}
 		if n := b.elsewhere(s); n != nil {
-			ports = append(ports, cmp.Or(n.ConnectAt, n.Opened).Packet)
-			if accepted(n) {
+			ports = append(ports, either(&n.ConnectAt, &n.Opened).Packet)
+			if n.is(accepted) {
 				change, packets = merge(change, "port"), append(packets, n.ConnackAt.Packet)
 			}
 		}
-		if n := b.next(s); n != nil && accepted(n) && !n.Has(decode.NoteLateConnack) {
+		if n := b.next(s); n != nil && n.is(accepted) && !n.Has(decode.NoteLateConnack) {
 			if what := difference(s, n); what != "" {
 				change, packets = merge(change, what), append(packets, n.ConnackAt.Packet)
 			}
@@ -45,7 +43,7 @@ func merge(have, what string) string {
 }
 
 // difference names what the CONNECT that was let in had different.
-func difference(s, n *decode.Session) string {
+func difference(s, n *session) string {
 	if s.Connect == nil || n.Connect == nil || !s.Connect.HasID() {
 		return ""
 	}
@@ -70,23 +68,4 @@ func difference(s, n *decode.Session) string {
 		what = "credentials"
 	}
 	return cmp.Or(what, "several")
-}
-
-// elsewhere returns the client's next attempt, if that went to another port of
-// the same host.
-func (b *broker) elsewhere(s *decode.Session) *decode.Session {
-	var first *decode.Session
-	for _, other := range b.siblings {
-		other.prepare()
-		if n := after(other.byClient[s.Client.Addr()], s); n != nil && (first == nil || n.Opened.Nano < first.Opened.Nano) {
-			first = n
-		}
-	}
-	if first == nil {
-		return nil
-	}
-	if n := b.next(s); n != nil && n.Opened.Nano <= first.Opened.Nano {
-		return nil
-	}
-	return first
 }
