@@ -47,11 +47,7 @@ func Build(in Input) *Document {
 	}
 	doc.Totals, doc.Codes = totalsOf(totals)
 	if in.Sessions {
-		sessions := in.Analyzer.Sessions()
-		doc.Sessions = make([]decode.Record, 0, len(sessions))
-		for _, s := range sessions {
-			doc.Sessions = append(doc.Sessions, s.Record())
-		}
+		doc.Sessions = recordsOf(in.Analyzer.Sessions())
 	}
 	answer := ""
 	for _, f := range in.Analyzer.Findings() {

@@ -72,7 +72,7 @@ func TestBuild(t *testing.T) {
 	if want := (Code{"3.1.1", "0x02", "identifier rejected", 1}); len(doc.Codes) != 1 || doc.Codes[0] != want {
 		t.Errorf("codes %+v, want %+v", doc.Codes, want)
 	}
-	if doc.Sessions != nil {
+	if !doc.Sessions.IsZero() {
 		t.Error("sessions are there unasked")
 	}
 }
@@ -102,11 +102,11 @@ func TestBuildHidesLowerSeverities(t *testing.T) {
 
 func TestBuildListsSessionsWhenAsked(t *testing.T) {
 	doc := buildOf(t, kb.English, func(in *Input) { in.Sessions = true })
-	if len(doc.Sessions) != 1 || doc.Sessions[0].ID != "c1.4" || doc.Sessions[0].Code != "0x02" {
+	if doc.Sessions.Len() != 1 || doc.Sessions.At(0).ID != "c1.4" || doc.Sessions.At(0).Code != "0x02" {
 		t.Errorf("sessions %+v", doc.Sessions)
 	}
 	none := buildOf(t, kb.English, func(in *Input) { in.Sessions, in.Analyzer = true, analyze.New(analyze.Options{}) })
-	if none.Sessions == nil {
+	if none.Sessions.IsZero() {
 		t.Error("an empty list of sessions is null")
 	}
 }

@@ -28,7 +28,7 @@ type Document struct {
 	// Notes count the sessions that carry each note, such as "gap".
 	Notes map[decode.Note]int `json:"notes"`
 	// Sessions are there only when asked for.
-	Sessions []decode.Record `json:"sessions,omitzero"`
+	Sessions Records `json:"sessions,omitzero"`
 	// Findings are in order of severity, most severe first.
 	Findings []Finding `json:"findings"`
 	// Hidden counts the findings below the lowest severity asked for.

@@ -24,13 +24,13 @@ func JSON(w io.Writer, doc *Document) error {
 // encoding/json holds the whole of a value in memory, twice when it indents.
 func sessionsApart(w visible, doc *Document) error {
 	frame := *doc
-	frame.Sessions = nil
+	frame.Sessions = Records{}
 	var text bytes.Buffer
 	if err := encoder(&text, "").Encode(&frame); err != nil {
 		return err
 	}
-	if len(doc.Sessions) == 0 {
-		if doc.Sessions != nil {
+	if doc.Sessions.Len() == 0 {
+		if !doc.Sessions.IsZero() {
 			return encoder(w, "").Encode(doc)
 		}
 		_, err := w.Write(text.Bytes())
@@ -43,13 +43,13 @@ func sessionsApart(w visible, doc *Document) error {
 	w.Write([]byte("\n  \"sessions\": [\n    ")) //nolint:errcheck
 	var record bytes.Buffer
 	records := encoder(&record, "    ")
-	for i := range doc.Sessions {
+	for i := range doc.Sessions.Len() {
 		record.Reset()
-		if err := records.Encode(&doc.Sessions[i]); err != nil {
+		if err := records.Encode(doc.Sessions.At(i)); err != nil {
 			return err
 		}
 		separator := ",\n    "
-		if i == len(doc.Sessions)-1 {
+		if i == doc.Sessions.Len()-1 {
 			separator = "\n  ],\n  \"findings\""
 		}
 		w.Write(append(bytes.TrimSuffix(record.Bytes(), []byte("\n")), separator...)) //nolint:errcheck

@@ -34,7 +34,7 @@ const maxSessions = 1000
 // sessions lists every session, when the document has them.
 func (t *table) sessions() {
 	all := t.doc.Sessions
-	if len(all) == 0 {
+	if all.Len() == 0 {
 		return
 	}
 	heads := []message{headSession, headTime, headClient, headVersion, headClientID, headOutcome, headConnack}
@@ -43,8 +43,9 @@ func (t *table) sessions() {
 	if several {
 		heads = append(heads, headBroker)
 	}
-	rows := make([][]string, 0, min(len(all), maxSessions))
-	for _, s := range all[:min(len(all), maxSessions)] {
+	rows := make([][]string, 0, min(all.Len(), maxSessions))
+	for i := range min(all.Len(), maxSessions) {
+		s := all.At(i)
 		opened := ""
 		if !s.Opened.IsZero() {
 			opened = time.Time(s.Opened).UTC().Format("15:04:05.000")
@@ -71,7 +72,7 @@ func (t *table) sessions() {
 		rows = append(rows, row)
 	}
 	t.columns(heads, rows, 4)
-	if left := len(all) - len(rows); left > 0 {
+	if left := all.Len() - len(rows); left > 0 {
 		t.print(t.say(more, values{"n": left}), "\n")
 	}
 	t.print("\n")
