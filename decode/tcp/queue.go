@@ -1,12 +1,13 @@
 package tcp
 
-import "bytes"
-
 // A queue holds one side's bytes that wait for a hole before them to be
 // filled, in order and without overlap.
 type queue struct {
 	chunks []chunk
 	bytes  int // held in chunks' data
+	// memory is what the chunks' data lies in, with what was taken out since
+	// the queue was empty.
+	memory []byte
 	// covered says that the other side has acknowledged all of the first
 	// hole, since when in capture time: it will not be filled by a
 	// retransmission any more.
@@ -31,6 +32,9 @@ func (k *chunk) end() int64 { return k.off + int64(k.n) }
 func (q *queue) insert(off int64, data []byte, n int, m Mark) (again bool) {
 	end := off + int64(n)
 	i := 0
+	if last := len(q.chunks) - 1; last >= 0 && q.chunks[last].end() <= off {
+		i = last + 1 // what follows a hole comes in order
+	}
 	for pos := off; pos < end; {
 		for i < len(q.chunks) && q.chunks[i].end() <= pos {
 			i++
@@ -45,7 +49,7 @@ func (q *queue) insert(off int64, data []byte, n int, m Mark) (again bool) {
 		}
 		piece := chunk{off: pos, n: int(stop - pos), mark: m}
 		if data != nil {
-			piece.data = bytes.Clone(data[pos-off : stop-off])
+			piece.data = q.copy(data[pos-off : stop-off])
 			q.bytes += piece.n
 		}
 		q.chunks = append(q.chunks, chunk{})
@@ -54,6 +58,49 @@ func (q *queue) insert(off int64, data []byte, n int, m Mark) (again bool) {
 		pos = stop
 	}
 	return again
+}
+
+// copy copies data into the queue's memory.
+func (q *queue) copy(data []byte) []byte {
+	if at := len(q.memory); at+len(data) > cap(q.memory) && at > 2*q.bytes {
+		// Most of it was taken out: begin anew with what is left.
+		q.memory = nil
+		for i := range q.chunks {
+			if k := &q.chunks[i]; k.data != nil {
+				k.data = q.copy(k.data)
+			}
+		}
+	}
+	at := len(q.memory)
+	q.memory = append(q.memory, data...)
+	return q.memory[at:len(q.memory):len(q.memory)]
+}
+
+// maxSpareMemory and maxSpareQueues bound what is kept of empty queues.
+const (
+	maxSpareMemory = 8 << 10
+	maxSpareQueues = 1024
+)
+
+// takeQueue returns an empty queue.
+func (t *Table) takeQueue() *queue {
+	if n := len(t.queues); n > 0 {
+		q := t.queues[n-1]
+		t.queues = t.queues[:n-1]
+		return q
+	}
+	return new(queue)
+}
+
+// dropQueue takes a side's queue, which is empty, away.
+func (t *Table) dropQueue(st *Stream) {
+	q := st.queue
+	st.queue = nil
+	clear(q.memory) // it may have held a password
+	if cap(q.memory) <= maxSpareMemory && len(t.queues) < maxSpareQueues {
+		*q = queue{chunks: q.chunks[:0], memory: q.memory[:0]}
+		t.queues = append(t.queues, q)
+	}
 }
 
 // pop removes the first chunk.

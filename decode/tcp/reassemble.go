@@ -132,7 +132,7 @@ func (st *Stream) passed(p []byte, m Mark) {
 func (t *Table) wait(c *Conn, x Side, off, end int64, p []byte, m Mark) (again bool) {
 	st := &c.Sides[x]
 	if st.queue == nil {
-		st.queue = new(queue)
+		st.queue = t.takeQueue()
 	}
 	q := st.queue
 	held := q.bytes
@@ -150,7 +150,7 @@ func (t *Table) wait(c *Conn, x Side, off, end int64, p []byte, m Mark) (again b
 		t.giveUp(c, x)
 	}
 	if len(q.chunks) == 0 {
-		st.queue = nil
+		t.dropQueue(st)
 	}
 	return again
 }
@@ -201,7 +201,7 @@ func (t *Table) settle(c *Conn, x Side) {
 		t.giveUp(c, x)
 	}
 	if len(q.chunks) == 0 {
-		st.queue = nil
+		t.dropQueue(st)
 	}
 }
 
@@ -212,7 +212,7 @@ func (t *Table) finish(c *Conn, x Side) {
 		for len(st.queue.chunks) > 0 {
 			t.giveUp(c, x)
 		}
-		st.queue = nil
+		t.dropQueue(st)
 	}
 	end := st.Acked
 	if st.ended {

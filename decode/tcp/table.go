@@ -65,6 +65,7 @@ type Table struct {
 	open    list // in order of opening, but for the eviction hand
 	closing list // in order of closing
 	spare   *Conn
+	queues  []*queue // empty ones
 	// flushing: no connection is begun any more, and none kept to be reused.
 	flushing bool
 
