@@ -51,7 +51,7 @@ func (c *crowd) connect(client netip.Addr, id string) *decode.Session {
 	s.Opened, s.SynAck = c.at(opened), c.at(opened+1e5)
 	s.ConnectAt = c.at(opened + 2e5)
 	s.Syn, s.ConnectBegan, s.LastFromClient, s.FirstFromClient = s.Opened, s.ConnectAt, s.ConnectAt, s.ConnectAt
-	s.CaptureEnd = decode.Event{Packet: 1 << 40, Nano: opened + int64(time.Hour)}
+	s.CaptureEnd = decode.Event{Packet: 1 << 20, Nano: opened + int64(time.Hour)}
 	c.sessions = append(c.sessions, s)
 	return s
 }

@@ -24,7 +24,8 @@ type Packet struct {
 	Length int
 	// Interface is the interface's index within its capture, from 0.
 	Interface int
-	// Data is the captured bytes, valid until the next call of Next.
+	// Data is the captured bytes, valid until the next call of Next, or as long
+	// as the packet's batch.
 	Data []byte
 }
 
@@ -48,7 +49,7 @@ type Batch struct {
 }
 
 // Source gives the packets of one capture in file order, one by one or in
-// batches.
+// batches; only one of the two ways may be used.
 type Source interface {
 	// Read fills b with the next packets, at least one: those that are at
 	// hand, for a pipe may be slow. They are valid until b is read into again.

@@ -43,6 +43,8 @@ type Decoder struct {
 	undecoded         [link.Reasons]int
 	// end is the latest packet so far.
 	end Event
+	// names are addresses' names from DNS answers, at most maxNames.
+	names map[netip.Addr]string
 	// spare are followers that can be used again.
 	spare []*follower
 	// settling settles connections that have ended; nil when that is done at
@@ -55,9 +57,13 @@ const maxNames = 16384
 
 // New returns a decoder for one capture. It calls emit once for every TCP
 // connection, when that has ended or at Close; the session is emit's to keep.
+// Within Read emit may run on another goroutine, one call after the other; all
+// calls are over when Read returns. The sessions' Origin has its names after
+// that.
 func New(opts Options, emit func(*Session)) *Decoder {
 	d := &Decoder{opts: opts, emit: emit, link: link.NewDecoder()}
-	d.origin = &Origin{Capture: opts.Capture, Index: opts.Index, Names: map[netip.Addr]string{}}
+	d.origin = &Origin{Capture: opts.Capture, Index: opts.Index}
+	d.names = map[netip.Addr]string{}
 	d.table = tcp.NewTable(tcp.Options{Open: d.open})
 	return d
 }
@@ -113,13 +119,20 @@ const dnsPort = 53
 
 // learnName keeps the first name of an address.
 func (d *Decoder) learnName(name string, addr netip.Addr) {
-	if _, known := d.origin.Names[addr]; !known && len(d.origin.Names) < maxNames {
-		d.origin.Names[addr] = name
+	if _, known := d.names[addr]; !known && len(d.names) < maxNames {
+		d.names[addr] = name
 	}
 }
 
 // Close ends the capture: what is still open is emitted.
-func (d *Decoder) Close() { d.table.Flush() }
+func (d *Decoder) Close() {
+	d.table.Flush()
+	if d.settling != nil {
+		d.settling.finish()
+		d.settling = nil
+	}
+	d.origin.Names = d.names
+}
 
 // Stats counts what was added so far.
 func (d *Decoder) Stats() Stats {

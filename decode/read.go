@@ -18,10 +18,11 @@ func (d *Decoder) Read(source capture.Source) error {
 	var err error
 	if runtime.GOMAXPROCS(0) == 1 {
 		err = d.readAlone(source)
-		d.Close()
 	} else {
-		err = d.readApart(source)
+		d.settling = d.settleApart()
+		err = d.readAhead(source)
 	}
+	d.Close()
 	// What the capture says itself goes before what DNS said in it.
 	maps.Copy(d.origin.Names, source.Info().Names)
 	return err
@@ -78,16 +79,6 @@ func (d *Decoder) readAlone(source capture.Source) error {
 		}
 		d.take(b.frames)
 	}
-}
-
-// readApart reads ahead and settles behind.
-func (d *Decoder) readApart(source capture.Source) error {
-	d.settling = d.settleApart()
-	err := d.readAhead(source)
-	d.Close()
-	d.settling.finish()
-	d.settling = nil
-	return err
 }
 
 // ahead is how many bundles are on their way at once.

@@ -20,7 +20,10 @@ import (
 // order: alone is what one processor does, ahead what several do, single takes
 // packet by packet, and slowly takes no short way.
 var ways = map[string]func(d *Decoder, source capture.Source) error{
-	"ahead": func(d *Decoder, source capture.Source) error { return d.readApart(source) },
+	"ahead": func(d *Decoder, source capture.Source) error {
+		d.settling = d.settleApart()
+		return d.readAhead(source)
+	},
 	"single": func(d *Decoder, source capture.Source) error {
 		for {
 			p, err := source.Next()
@@ -107,7 +110,8 @@ func readBy(t *testing.T, file []byte, read func(*Decoder, capture.Source) error
 	}
 	defer source.Close()
 	d := New(Options{}, func(s *Session) {
-		s.Origin = origin // names are compared once, not for every session
+		_ = s.BrokerName() // may be asked for at any time
+		s.Origin = origin  // names are compared once, not for every session
 		sessions = append(sessions, s)
 	})
 	err = read(d, source)

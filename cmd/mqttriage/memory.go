@@ -2,6 +2,7 @@ package main
 
 import (
 	"math"
+	"os"
 	"runtime"
 	"runtime/debug"
 )
@@ -12,14 +13,15 @@ const (
 	// that grows cost a tenth of the time.
 	freeHeap = 56 << 20
 	// heapGrowth is by how many percent the heap then grows between two
-	// collections. Sessions are kept until the report and little else is
-	// garbage: a smaller heap is worth the collector's time on a gateway and
-	// with hostile input.
+	// collections: Go's default.
 	heapGrowth = 100
 )
 
-// limitMemory sets the garbage collector.
+// limitMemory sets the garbage collector, unless the user has.
 func limitMemory() {
+	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(freeHeap)
 	// A finalizer runs after the first collection.

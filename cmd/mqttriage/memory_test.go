@@ -41,7 +41,7 @@ func TestHostileMemory(t *testing.T) {
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
-		return cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss
+		return int64(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)
 	}
 	// segment is raw IPv4 and TCP, from one of many addresses to a broker.
 	segment := func(i int, broker uint32, flags byte, payload ...byte) []byte {

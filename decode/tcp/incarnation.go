@@ -56,7 +56,7 @@ func (c *Conn) plain(dir uint8, s *link.Segment, skip bool, m Mark) bool {
 	acked := s.Ack - peer.base - uint32(peer.Acked)
 	if s.Flags&(link.SYN|link.FIN|link.RST|link.ACK) != link.ACK ||
 		!st.started || st.queue != nil || peer.queue != nil || peer.ended || c.closed ||
-		!peer.started || int64(acked) > peer.Next-peer.Acked {
+		!peer.started || peer.Next-peer.Acked > maxWindow || int64(acked) > peer.Next-peer.Acked {
 		return false
 	}
 	if s.Length > 0 {
@@ -112,7 +112,8 @@ func (t *Table) segment(c *Conn, x Side, s *link.Segment, skip bool, m Mark) {
 
 // learnBase takes an acknowledgment that tells where the other side's bytes
 // begin although its SYN/ACK was not captured: the initiator's first after its
-// SYN acknowledges that and nothing more. A hole right behind it then shows.
+// SYN acknowledges that and nothing more, unless it was lost as well. A hole
+// right behind it then shows.
 func (c *Conn) learnBase(x Side, ack uint32) {
 	peer := &c.Sides[1]
 	if x == 0 && !peer.started && peer.Packets == 0 && c.HasSYN && c.Sides[0].Packets == c.SynCount+1 {

@@ -113,7 +113,7 @@ func (t *Table) Stats() Stats {
 // zero Place is nowhere.
 type Place struct {
 	tuple *tuple
-	warm  uint32
+	warm  uint32 // means nothing: what was loaded on the way has to go somewhere
 }
 
 // Look finds the Place for a segment of a Hash, and makes the processor load

@@ -20,7 +20,8 @@ type tuple struct {
 	hash, ref   uint32 // ref is the tuple's own number
 	prev, next  uint32 // in the list of ended tuples
 	known       [2]bool
-	// What most packets need, ends to conv.based, is then in one cache line.
+	// What most packets need, ends to conv.based, is then in one cache line of
+	// a 64-bit processor.
 	_ [16]byte
 }
 
