@@ -149,11 +149,12 @@ func (f *follower) feed(c *tcp.Conn, from tcp.Side, p []byte, at Event) {
 			f.frame(c, from, frame, at, c.Sides[from].Next-int64(len(p)))
 			dir.began = at
 		} else if n == 0 {
-			return // the framer only swallows from here on
+			break
 		}
 	}
-	// Nothing is learnt any more from packets that no handshake has.
-	c.Skip[from] = f.firstPacket != 0 && dir.framer.Between()
+	// Nothing is learnt any more from packets that no handshake has, nor from any
+	// once their boundaries are lost.
+	c.Skip[from] = dir.framer.Lost() || f.firstPacket != 0 && dir.framer.Between()
 }
 
 // frame takes one whole MQTT packet; end is how many bytes of the stream it
