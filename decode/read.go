@@ -82,7 +82,7 @@ func (d *Decoder) readAlone(source capture.Source) error {
 }
 
 // ahead is how many bundles are on their way at once.
-const ahead = 4
+const ahead = 8
 
 func (d *Decoder) readAhead(source capture.Source) error {
 	// Many captures are over before a second goroutine would help.

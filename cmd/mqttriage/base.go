@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -56,6 +57,14 @@ func language(asked string) kb.Lang {
 		return kb.Lang(asked)
 	}
 	return localeLang(os.Getenv)
+}
+
+// openAhead opens the knowledge base while other work is done; what it returns
+// waits for it.
+func openAhead(overlays []string) func() (*kb.Base, error) {
+	open := sync.OnceValues(func() (*kb.Base, error) { return openBase(overlays) })
+	go open() //nolint:errcheck // who waits gets it
+	return open
 }
 
 // openBase loads the knowledge base with overlays. With a wrong entry nothing is

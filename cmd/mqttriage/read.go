@@ -109,18 +109,25 @@ func (s *streams) read(f *readFlags, files []string) error {
 	if err := s.checkFiles(f, files); err != nil {
 		return err
 	}
-	base, err := openBase(f.overlays)
-	if err != nil {
-		return err
+	base := openAhead(f.overlays)
+	if len(f.overlays) > 0 {
+		// What is wrong with the user's own entries is said at once.
+		if _, err := base(); err != nil {
+			return err
+		}
 	}
 	analyzer := analyze.New(analyze.Options{Ports: f.ports, Broker: string(f.broker)})
 	captures := s.captures(files, f.ports, analyzer.Add)
 	if len(captures) == 0 {
 		return &exitError{exitFailed, errors.New("nothing could be analysed")}
 	}
+	entries, err := base()
+	if err != nil {
+		return err
+	}
 	lang := language(f.lang.value)
 	doc := report.Build(report.Input{
-		Version: version(), Captures: captures, Analyzer: analyzer, Base: base,
+		Version: version(), Captures: captures, Analyzer: analyzer, Base: entries,
 		Lang: lang, Sessions: f.sessions, MinSeverity: severities[f.minSeverity.value],
 	})
 	if err := s.write(f, files, doc); err != nil {
