@@ -43,6 +43,10 @@ func (p *Packet) Time() time.Time {
 type Batch struct {
 	// Packets are in file order.
 	Packets []Packet
+	// Secrets are the TLS key-log lines that the capture gives before the first
+	// packet, and behind the last one of the batch before. Never printed, never
+	// written.
+	Secrets [][]byte
 	// Memory is what their Data lies in. It is the source's: a batch must not
 	// be copied, nor given to two sources.
 	Memory []byte
@@ -70,7 +74,7 @@ type Info struct {
 	Name string
 	// Format is "pcap" or "pcapng"; compression is in Compression.
 	Format string
-	// Compression is "gzip", "zstd" or "".
+	// Compression is "gzip", "zstd", "lz4", "xz" or "": the outermost layer.
 	Compression string
 	// LinkTypes are those of the packets and interfaces, in order of first
 	// appearance.

@@ -34,24 +34,47 @@ const aheadBuffers = 4
 
 // compression is a layer of compression that can be unwrapped.
 type compression struct {
-	name  string
-	known func(h []byte) bool
-	open  func(in *stream) (io.Reader, func(), error)
+	name, magic string
+	// open returns the plain bytes, and what releases the decompressor.
+	open func(in *stream) (io.Reader, func(), error)
+	// skips says that skippable frames may come first.
+	skips bool
 }
 
 var compressions = []compression{
-	{"gzip", func(h []byte) bool { return bytes.HasPrefix(h, []byte{0x1f, 0x8b, 8}) }, openGzip},
-	{"zstd", isZstd, openZstd},
+	{name: "gzip", magic: "\x1f\x8b\x08", open: openGzip},
+	{name: "zstd", magic: "\x28\xb5\x2f\xfd", open: openZstd, skips: true},
+	{name: "lz4", magic: lz4Magic, open: openLZ4, skips: true},
+	{name: "lz4", magic: lz4LegacyMagic, open: openLZ4, skips: true},
+	{name: "xz", magic: xzMagic, open: openXZ},
 }
 
-// isZstd knows a frame, or a skippable frame (RFC 8878 §3.1.2), with which
-// parallel compressors begin.
-func isZstd(h []byte) bool {
-	if len(h) < 4 {
-		return false
+// compressedBy tells by the first bytes how a stream is compressed; nil for
+// not at all. Skippable frames are the same in zstd (RFC 8878 §3.1.2), whose
+// parallel compressors begin with them, and in lz4: what follows them tells.
+func compressedBy(in *stream) (*compression, error) {
+	const frameHeader = 8
+	skipped := false
+	h, _ := in.peek(frameHeader)
+	for len(h) >= 4 && order(false).u32(h)&^0xf == 0x184d2a50 {
+		skipped = true
+		if len(h) < frameHeader || !in.skip(frameHeader+int64(order(false).u32(h[4:]))) {
+			return nil, in.cut()
+		}
+		h, _ = in.peek(frameHeader)
 	}
-	magic := order(false).u32(h)
-	return magic == 0xfd2fb528 || magic&^0xf == 0x184d2a50
+	for i := range compressions {
+		if c := &compressions[i]; bytes.HasPrefix(h, []byte(c.magic)) && (c.skips || !skipped) {
+			return c, nil
+		}
+	}
+	switch {
+	case skipped && len(h) == 0:
+		return nil, in.cut()
+	case skipped:
+		return nil, fmt.Errorf("skippable frames are followed by % x", h[:min(len(h), 4)])
+	}
+	return nil, nil
 }
 
 func openGzip(in *stream) (io.Reader, func(), error) {
@@ -86,21 +109,33 @@ func (l *layer) Read(p []byte) (int, error) {
 		return n, fmt.Errorf("the %s data grow more than %d-fold", l.name, maxGrowth)
 	case err == nil, err == io.EOF:
 		return n, err
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return n, io.ErrUnexpectedEOF
-	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
-		return n, errWindow
 	}
-	return n, l.damage(err)
+	return n, l.word(err)
 }
 
-// damage names the compression in an error that may do so already.
-func (l *layer) damage(err error) error {
+// word words a decompressor's error, which may name the compression already.
+func (l *layer) word(err error) error {
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return io.ErrUnexpectedEOF
+	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
+		return errWindow
+	case errors.As(err, new(*unsupported)):
+		return err
+	}
 	return errors.New(l.name + ": " + strings.TrimPrefix(err.Error(), l.name+": "))
 }
 
-// errWindow refuses a zstd frame that needs much memory to read.
-var errWindow = fmt.Errorf("zstd: it needs a window of more than %d MiB", maxWindow>>20)
+// unsupported refuses sound data that would take too much memory to unpack, or
+// a decompressor that is not here.
+type unsupported struct {
+	reason string
+	remedy string // the command that unpacks them
+}
+
+func (e *unsupported) Error() string { return e.reason + "; " + unpack + e.remedy }
+
+var errWindow = &unsupported{fmt.Sprintf("zstd: it needs a window of more than %d MiB", maxWindow>>20), "zstd -d --long=31 FILE"}
 
 // expand unwraps compression. It returns the plain stream, the name of the
 // outermost layer or "", and what releases the decompressors.
@@ -108,27 +143,27 @@ func expand(in *stream) (plain *stream, outermost string, release func(), err er
 	file := in
 	release = func() {}
 	for range maxLayers {
-		h, _ := in.peek(4)
-		found := (*compression)(nil)
-		for i := range compressions {
-			if compressions[i].known(h) {
-				found = &compressions[i]
-			}
-		}
-		if found == nil {
-			break
-		}
-		r, closeLayer, err := found.open(in)
+		found, err := compressedBy(in)
 		if err != nil {
 			release()
 			return nil, "", nil, err
 		}
+		if found == nil {
+			break
+		}
+		unwrapped := &layer{name: found.name, file: file}
+		r, closeLayer, err := found.open(in)
+		if err != nil {
+			release()
+			return nil, "", nil, unwrapped.word(err)
+		}
+		unwrapped.r = r
 		closeInner := release
 		release = func() { closeLayer(); closeInner() }
 		if outermost == "" {
 			outermost = found.name
 		}
-		in = newStream(&layer{name: found.name, r: r, file: file})
+		in = newStream(unwrapped)
 	}
 	if outermost != "" && runtime.GOMAXPROCS(0) > 1 {
 		// Decompression is most of the work: it gets a goroutine of its own.

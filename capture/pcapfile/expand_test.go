@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
+	"github.com/ulikunitz/xz"
 
 	"github.com/mqttriage/mqttriage/capture"
 )
@@ -34,6 +37,41 @@ func zstandard(t testing.TB, b []byte, options ...zstd.EOption) []byte {
 		t.Fatal(err)
 	}
 	return w.EncodeAll(b, nil)
+}
+
+func lz4ed(t testing.TB, b []byte, options ...lz4.Option) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := lz4.NewWriter(&out)
+	if err := w.Apply(options...); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func xzed(t testing.TB, b []byte, config xz.WriterConfig) []byte {
+	t.Helper()
+	if config.DictCap == 0 {
+		config.DictCap = 64 << 10 // the default is slow to make
+	}
+	var out bytes.Buffer
+	w, err := config.NewWriter(&out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
 }
 
 // sample is a pcap file of n packets that does not compress well.
@@ -68,6 +106,21 @@ func TestCompressed(t *testing.T) {
 		{"gzip in zstd", "zstd", zstandard(t, gzipped(t, plain))},
 		{"zstd in gzip", "gzip", gzipped(t, zstandard(t, plain))},
 		{"gzip in gzip", "gzip", gzipped(t, gzipped(t, plain))},
+		{"lz4", "lz4", lz4ed(t, plain)},
+		{"lz4 of several frames", "lz4", append(lz4ed(t, plain[:half]), lz4ed(t, plain[half:])...)},
+		{"lz4 after skippable frames", "lz4", append(append(bytes.Clone(skippable), skippable...), lz4ed(t, plain)...)},
+		{"legacy lz4", "lz4", lz4ed(t, plain, lz4.LegacyOption(true))},
+		{"zstd after a skippable frame that no buffer holds", "zstd", append(append(
+			littleEndian().u32(0x184d2a5f, 2*bufferSize).b, make([]byte, 2*bufferSize)...), zstandard(t, plain)...)},
+		{"xz", "xz", xzed(t, plain, xz.WriterConfig{})},
+		{"xz of several blocks", "xz", xzed(t, plain, xz.WriterConfig{BlockSize: 1000})},
+		{"xz of several streams", "xz", append(xzed(t, plain[:half], xz.WriterConfig{}), xzed(t, plain[half:], xz.WriterConfig{})...)},
+		// The second block needs a larger dictionary than the first.
+		{"xz with the largest dictionary", "xz", append(xzed(t, plain[:half], xz.WriterConfig{DictCap: 4096}),
+			xzed(t, plain[half:], xz.WriterConfig{DictCap: maxDictionary})...)},
+		{"xz in lz4", "lz4", lz4ed(t, xzed(t, plain, xz.WriterConfig{}))},
+		{"lz4 in xz", "xz", xzed(t, lz4ed(t, plain), xz.WriterConfig{})},
+		{"xz in xz", "xz", xzed(t, xzed(t, plain, xz.WriterConfig{}), xz.WriterConfig{})},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := drain(t, c.data)
@@ -82,9 +135,15 @@ func TestCompressed(t *testing.T) {
 
 // What was decompressed before the data end or break is kept.
 func TestCompressedCut(t *testing.T) {
-	plain := sample(3000) // some zstd blocks
+	plain := sample(3000) // some blocks of zstd and lz4, some chunks of xz
 	whole := drain(t, plain).packets
-	for name, data := range map[string][]byte{"gzip": gzipped(t, plain), "zstd": zstandard(t, plain)} {
+	for name, data := range map[string][]byte{
+		"gzip":       gzipped(t, plain),
+		"zstd":       zstandard(t, plain),
+		"lz4":        lz4ed(t, plain, lz4.BlockSizeOption(lz4.Block64Kb)),
+		"xz":         xzed(t, plain, xz.WriterConfig{}),
+		"xz in gzip": gzipped(t, xzed(t, plain, xz.WriterConfig{})),
+	} {
 		for _, n := range []int{len(data) * 9 / 10, len(data) - 9, len(data) - 1} {
 			d := drain(t, data[:n])
 			var e *capture.TruncatedError
@@ -114,12 +173,18 @@ func TestCompressedDamaged(t *testing.T) {
 		{"gzip checksum", "gzip: invalid checksum", checksum(gzipped(t, plain), 8)},
 		{"zstd checksum", "zstd: CRC check failed", checksum(zstandard(t, plain), 1)},
 		{"bytes behind gzip", "gzip: invalid header", append(gzipped(t, plain), "garbage behind"...)},
-		{"second frame with a huge window", "zstd: it needs a window of more than 8 MiB",
+		{"lz4 checksum", "lz4: invalid frame checksum", checksum(lz4ed(t, plain), 1)},
+		{"bytes behind lz4", "lz4: bad magic number", append(lz4ed(t, plain), "garbage behind"...)},
+		{"lz4 block too large", "lz4: invalid block size", append(lz4ed(t, plain), append(lz4ed(t, nil)[:7], 0, 0, 0x50, 0)...)},
+		{"bytes behind xz", "xz: something else lies behind a stream", append(xzed(t, plain, xz.WriterConfig{}), "garbage behind"...)},
+		{"second block with a huge dictionary", "xz: it needs a dictionary of more than 64 MiB; unpack it first: xz -d FILE",
+			append(xzed(t, plain, xz.WriterConfig{}), hugeDictionary...)},
+		{"second frame with a huge window", "zstd: it needs a window of more than 8 MiB; unpack it first: zstd -d --long=31 FILE",
 			append(zstandard(t, plain), hugeWindow...)},
 	} {
 		d := drain(t, c.data)
 		var e *capture.DamagedError
-		if !errors.As(d.err, &e) || e.Packet != len(d.packets)+1 || e.Reason != c.reason {
+		if !errors.As(d.err, &e) || e.Packet != len(d.packets)+1 || !strings.HasPrefix(e.Reason, c.reason) {
 			t.Errorf("%s: ended by %v", c.name, d.err)
 		}
 		// A zstd block is held back until its frame's checksum was seen.
@@ -136,6 +201,7 @@ var hugeWindow = []byte{0x28, 0xb5, 0x2f, 0xfd, 0x00, 21 << 3, 0x09, 0, 0, 'x'}
 
 func TestCompressedRefused(t *testing.T) {
 	thrice := gzipped(t, gzipped(t, gzipped(t, sample(1))))
+	tiny, skippable := xzed(t, sample(1), xz.WriterConfig{}), littleEndian().u32(0x184d2a57, 4, 99).b
 	for _, c := range []struct {
 		name string
 		data []byte
@@ -143,6 +209,20 @@ func TestCompressedRefused(t *testing.T) {
 	}{
 		{"three layers", thrice, "inside gzip, it is compressed too often; unpack it first: gzip -d FILE"},
 		{"huge window", hugeWindow, "zstd: it needs a window of more than 8 MiB; unpack it first: zstd -d --long=31 FILE"},
+		{"three layers of xz", xzed(t, gzipped(t, tiny), xz.WriterConfig{}), "inside xz, it is compressed too often; unpack it first: xz -d FILE"},
+		{"three layers of lz4", gzipped(t, lz4ed(t, lz4ed(t, sample(1)))), "inside gzip, it is compressed too often; unpack it first: lz4 -d IN OUT"},
+		{"huge dictionary", hugeDictionary, "xz: it needs a dictionary of more than 64 MiB; unpack it first: xz -d FILE"},
+		{"huge dictionary in gzip", gzipped(t, hugeDictionary), "xz: it needs a dictionary of more than 64 MiB; unpack it first: xz -d FILE"},
+		{"xz magic only", []byte(xzMagic), "its compressed data are cut short at the start"},
+		{"xz header", append(bytes.Clone(tiny[:7]), append([]byte{9}, tiny[8:]...)...), "its compressed data are damaged: xz: the checksum of a stream's header is wrong"},
+		{"empty xz", xzed(t, nil, xz.WriterConfig{}), "inside xz, it is empty"},
+		{"lz4 magic only", []byte(lz4Magic), "its compressed data are cut short at the start"},
+		{"lz4 with a dictionary", []byte("\x04\x22\x4d\x18\x41\x40\x01\x02\x03\x04\xf3"), "its compressed data are damaged: lz4: invalid or unsupported frame descriptor: dictionary ID 0x4030201"},
+		{"empty lz4", lz4ed(t, nil), "inside lz4, it is empty"},
+		{"skippable frame only", skippable, "its compressed data are cut short at the start"},
+		{"skippable frame cut", skippable[:11], "its compressed data are cut short at the start"},
+		{"skippable frame before pcap", append(bytes.Clone(skippable), sample(1)...), "its compressed data are damaged: skippable frames are followed by d4 c3 b2 a1"},
+		{"skippable frame before xz", append(bytes.Clone(skippable), tiny...), "its compressed data are damaged: skippable frames are followed by fd 37 7a 58"},
 		{"gzip header only", []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff}, "its compressed data are cut short at the start"},
 		{"gzip header cut", []byte{0x1f, 0x8b, 8, 0, 0}, "its compressed data are cut short at the start"},
 		{"zstd magic only", []byte{0x28, 0xb5, 0x2f, 0xfd}, "its compressed data are cut short at the start"},

@@ -5,9 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"reflect"
 	"testing"
 	"testing/iotest"
+
+	"github.com/ulikunitz/xz"
 
 	"github.com/mqttriage/mqttriage/capture"
 )
@@ -172,11 +176,28 @@ func FuzzNewReader(f *testing.F) {
 		f.Add(seed)
 		f.Add(gzipped(f, seed))
 		f.Add(zstandard(f, seed))
+		f.Add(lz4ed(f, seed))
+		f.Add(xzed(f, seed, xz.WriterConfig{}))
+	}
+	for _, packed := range []string{"testdata/xz/*", "testdata/lz4/*"} {
+		files, err := filepath.Glob(packed)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, path := range files {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(data)
+		}
 	}
 	f.Add(gzipped(f, zstandard(f, pcapSeeds()[0])))
 	f.Add(append([]byte{0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff}, bytes.Repeat([]byte{0}, 30)...)) // extra field of 64 KiB
 	f.Add(gzipped(f, make([]byte, 1<<20))[:500])
 	f.Add(hugeWindow)
+	f.Add(hugeDictionary)
+	f.Add([]byte(lz4LegacyMagic + lz4LegacyMagic))
 	for _, foreign := range foreigners {
 		f.Add([]byte(fmt.Sprintf("%*s%s", foreign.offset, "", foreign.magic)))
 	}

@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/pierrec/lz4/v4"
 )
 
 // repeated gives a prefix once and a chunk n times, without holding more.
@@ -58,6 +60,7 @@ func TestMemoryOfHostileFiles(t *testing.T) {
 	window = append(window, littleEndian().pcap(pcapMicro, 1).b...)
 	window = append(window, bytes.Repeat([]byte{0x02, 0x00, 0x10, 0}, 300)...)
 	window = append(window, 0x03, 0x00, 0x10, 0)
+	zeroPackets := append(littleEndian().pcap(pcapMicro, 1).b, make([]byte, 12<<20)...)
 	cases := map[string]io.Reader{
 		"interfaces": &repeated{prefix: section, n: 500_000, chunk: chunk(func(f *file) {
 			f.iface(7, 0, option(optionName, bytes.Repeat([]byte{'n'}, 100)...))
@@ -82,6 +85,9 @@ func TestMemoryOfHostileFiles(t *testing.T) {
 		"zstd window twice": bytes.NewReader(append(bytes.Clone(window), window...)),
 		"zstd in zstd":      bytes.NewReader(nestedWindow(window)),
 		"zstd huge window":  bytes.NewReader(hugeWindow),
+		"lz4 of 4 MiB":      bytes.NewReader(lz4ed(t, zeroPackets, lz4.BlockSizeOption(lz4.Block4Mb))),
+		"lz4 in lz4":        bytes.NewReader(lz4ed(t, lz4ed(t, zeroPackets, lz4.BlockSizeOption(lz4.Block4Mb)), lz4.BlockSizeOption(lz4.Block4Mb))),
+		"legacy lz4":        bytes.NewReader(lz4ed(t, zeroPackets, lz4.LegacyOption(true))),
 	}
 	runtime.GC()
 	var start runtime.MemStats
@@ -108,6 +114,32 @@ func TestMemoryOfHostileFiles(t *testing.T) {
 				s.Close()
 			}
 		})
+	}
+}
+
+// A dictionary that is filled is all the memory that xz takes.
+func TestMemoryOfXZ(t *testing.T) {
+	// Chunks of 64 KiB that are stored as they are, the first with a pcap
+	// header, the others of records without data.
+	stored := func(control byte, data []byte) []byte {
+		return append([]byte{control, 0xff, 0xff}, append(data, make([]byte, 1<<16-len(data))...)...)
+	}
+	head := append(xzHead(28), stored(1, littleEndian().pcap(pcapMicro, 1).b)...)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	s := mustOpen(t, &repeated{prefix: head, chunk: stored(2, nil), n: 2000})
+	packets := 0
+	var err error
+	for err == nil {
+		packets++
+		_, err = s.Next()
+	}
+	runtime.ReadMemStats(&after)
+	if packets < 2000<<12 {
+		t.Errorf("%d packets, ended by %v", packets, err)
+	}
+	if grown := int64(after.HeapSys - before.HeapSys); grown > maxDictionary+16<<20 {
+		t.Errorf("the heap grew by %d MiB", grown>>20)
 	}
 }
 

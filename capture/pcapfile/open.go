@@ -1,12 +1,13 @@
-// Package pcapfile reads pcap and pcapng files, plain or compressed with gzip
-// or zstd.
+// Package pcapfile reads pcap and pcapng files, plain or compressed with gzip,
+// zstd, lz4 or xz.
 //
 // It knows files by their first bytes and never by their names. Files are
 // taken to be hostile: memory is bounded whatever they claim, and what is
 // damaged is reported.
 //
 // Formats: draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng (both at
-// https://datatracker.ietf.org/), RFC 1952 (gzip), RFC 8878 (zstd).
+// https://datatracker.ietf.org/), RFC 1952 (gzip), RFC 8878 (zstd); those
+// of lz4 and xz are named with their readers.
 package pcapfile
 
 import (
@@ -51,9 +52,12 @@ func NewReader(name string, r io.Reader) (capture.Source, error) {
 }
 
 // reader is what both formats' readers are. While the stream is sealed, next
-// ends with errSealed where it would have to read on, and can be called again.
+// ends with errSealed where it would have to read on, or where secrets are that
+// the next packets need; it can be called again.
 type reader interface {
 	next(p *capture.Packet) error
+	// takeSecrets returns those that were read since it was called last.
+	takeSecrets() [][]byte
 	Info() capture.Info
 }
 
@@ -80,10 +84,11 @@ func (s *source) Read(b *capture.Batch) error {
 	packets := b.Packets[:maxBatch]
 	s.in.move(b.Memory)
 	err := s.next(&packets[0])
-	b.Packets, b.Memory = packets[:0], s.in.buf
+	b.Packets, b.Memory, b.Secrets = packets[:0], s.in.buf, nil
 	if err != nil {
 		return err
 	}
+	b.Secrets = s.takeSecrets()
 	// From here on the stream must not move under the packets.
 	s.in.sealed = true
 	n := 1
@@ -151,9 +156,10 @@ func recognise(name string, in *stream, compression string) (reader, error) {
 // damagedStart refuses a compressed file that gives no capture at all.
 func damagedStart(name string, err error) error {
 	e := &capture.NotCaptureError{Name: name}
+	demanding := (*unsupported)(nil)
 	switch {
-	case errors.Is(err, errWindow):
-		e.Reason, e.Hint = err.Error(), unpack+"zstd -d --long=31 FILE"
+	case errors.As(err, &demanding):
+		e.Reason, e.Hint = demanding.reason, unpack+demanding.remedy
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		e.Reason = "its compressed data are cut short at the start"
 	default:

@@ -58,6 +58,9 @@ func newPcap(in *stream, t tally) (*pcapReader, error) {
 		r.nano = 1
 	}
 	major, minor := r.order.u16(h[4:]), r.order.u16(h[6:])
+	if magic == pcapMicro && major == 2 && minor == 2 && isAIX(r.order.u32(h[20:])) {
+		return nil, &capture.NotCaptureError{Name: t.info.Name, Reason: "it is an AIX pcap file", Hint: convert}
+	}
 	// As libpcap does: the lengths changed places in version 2.3, and DG/UX
 	// kept the old order under a number of its own.
 	switch {
@@ -73,6 +76,13 @@ func newPcap(in *stream, t tally) (*pcapReader, error) {
 	r.tally.link(r.link)
 	in.advance(pcapHeader)
 	return r, nil
+}
+
+// isAIX tells the files of AIX's tcpdump from others of version 2.2, as
+// Wireshark does: their link type is an ifType (RFC 1573) of Ethernet, Token
+// Ring, FDDI or loopback, and records have another form.
+func isAIX(network uint32) bool {
+	return network == 6 || network == 9 || network == 15 || network == 24
 }
 
 // next reads the next packet; see [reader].

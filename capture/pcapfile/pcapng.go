@@ -67,7 +67,8 @@ type pcapngReader struct {
 	order       order
 	ifaces      []iface
 	base        int // interfaces of the sections before
-	heldSecrets int
+	heldSecrets int // bytes of all TLS secrets so far
+	tlsSecrets  int // blocks of them, empty and damaged ones too
 	err         error
 }
 
@@ -151,7 +152,9 @@ func (r *pcapngReader) block(p *capture.Packet) (bool, error) {
 	h, ok := r.in.peek(minBlock)
 	// A block that is not at hand as a whole is left for when it can be read;
 	// so is a section, in whose byte order its length is.
-	if r.in.sealed && (!ok || r.order.u32(h) == blockSection || !r.in.has(r.order.u32(h[4:]))) {
+	// Secrets begin a batch, so that they hold from their place in the file on.
+	if r.in.sealed && (!ok || r.order.u32(h) == blockSection || !r.in.has(r.order.u32(h[4:])) ||
+		r.order.u32(h) == blockSecrets && r.beginsBatch(h)) {
 		return false, errSealed
 	}
 	if !ok {
@@ -232,6 +235,7 @@ func (r *pcapngReader) pass(start int64, kind, total uint32) error {
 	case blockSecrets:
 		if len(secret) > 0 {
 			r.info.Secrets = append(r.info.Secrets, secret)
+			r.fresh = append(r.fresh, secret)
 			r.heldSecrets += len(secret)
 		}
 	case blockEnhancedPacket, blockSimplePacket, blockPacket:

@@ -15,7 +15,11 @@ const refusalSize = 512
 
 const (
 	convert = "convert it first: editcap -F pcap IN OUT"
-	unpack  = "unpack it first: "
+	// Where a format says of each packet what it is, editcap must be told.
+	convertEthernet = "convert it first: editcap -F pcap -T ether IN OUT"
+
+	again  = "no common tool converts it; record again: tcpdump -w FILE"
+	unpack = "unpack it first: "
 )
 
 // foreign is a kind of file that is known, and not read here.
@@ -30,12 +34,12 @@ type foreign struct {
 // reads; their magic numbers are in Wireshark's wiretap and in libpcap's
 // sf-pcap.c.
 var foreigners = []foreign{
-	{"\xa1\xb2\xcd\x34", 0, "a modified pcap file (Kuznetzov's tcpdump)", convert},
-	{"\x34\xcd\xb2\xa1", 0, "a modified pcap file (Kuznetzov's tcpdump)", convert},
-	{"\xa1\xb2\x34\xcd", 0, "a modified pcap file (Mesquita's tcpdump)", convert},
-	{"\xcd\x34\xb2\xa1", 0, "a modified pcap file (Mesquita's tcpdump)", convert},
-	{"\xa1\x2b\x3c\x4d", 0, "a modified pcap file (Navtel)", convert},
-	{"\x4d\x3c\x2b\xa1", 0, "a modified pcap file (Navtel)", convert},
+	{"\xa1\xb2\xcd\x34", 0, "a modified pcap file (Kuznetzov's tcpdump, FRITZ!Box)", convert},
+	{"\x34\xcd\xb2\xa1", 0, "a modified pcap file (Kuznetzov's tcpdump, FRITZ!Box)", convert},
+	{"\xa1\xb2\x34\xcd", 0, "a modified pcap file (Mesquita's tcpdump)", again},
+	{"\xcd\x34\xb2\xa1", 0, "a modified pcap file (Mesquita's tcpdump)", again},
+	{"\xa1\x2b\x3c\x4d", 0, "a modified pcap file (Navtel)", again},
+	{"\x4d\x3c\x2b\xa1", 0, "a modified pcap file (Navtel)", again},
 	{"\x1c\x00\x01\xac", 0, "a modified pcap file (IXIA lcap, hardware)", convert},
 	{"\xac\x01\x00\x1c", 0, "a modified pcap file (IXIA lcap, hardware)", convert},
 	{"\x1c\x00\x01\xab", 0, "a modified pcap file (IXIA lcap, software)", convert},
@@ -45,24 +49,30 @@ var foreigners = []foreign{
 	{"GMBU", 0, "a Microsoft Network Monitor capture", convert},
 	{"RTSS", 0, "a Microsoft Network Monitor 1 capture", convert},
 	{"\x7fver", 0, "a Savvius/WildPackets Peek capture", convert},
+	{"VL\x00\x00", 0, "a NetXRay capture", convert},
 	{"XCP\x00", 0, "a NetXRay or Windows Sniffer capture", convert},
 	{"TRSNIFF data    \x1a", 0, "a DOS Sniffer capture", convert},
 	{"\x05VNF", 0, "a Visual Networks capture", convert},
 	{"iptrace 1.0", 0, "an AIX iptrace capture", convert},
 	{"iptrace 2.0", 0, "an AIX iptrace capture", convert},
-	{"\x54\x52\x00\x64\x00", 0, "a Network Instruments Observer capture", convert},
+	{"\x54\x52\x00\x64\x00\x00\x00\x00\x00\x00\x00\x80", 0, "an HP-UX nettl trace", convertEthernet},
+	{"\x00\x00\x00\x01\x00\x00\x00\x00\x00\x07\xd0\x00", 0, "an HP-UX nettl trace", convertEthernet},
+	{"NetScaler V2", 3, "a NetScaler trace", convert},
+	{"Netscaler V3", 3, "a NetScaler trace", convert},
+	{"\xaa\xaa\xaa\xaa", 0, "an InfoVista 5View capture", convert},
 	{"ObserverPktBuffe", 0, "a Network Instruments Observer capture", convert},
-	{"\x00\x00\x02\x00\x12\x05\x00\x10", 0, "a Tektronix K12 capture", convert},
-	{"+---------+---------------+----------+", 0, "a Tektronix K12 text capture", convert},
+	{"\x00\x00\x02\x00\x12\x05\x00\x10", 0, "a Tektronix K12 capture", convertEthernet},
+	{"+---------+---------------+----------+", 0, "a Tektronix K12 text capture", convertEthernet},
 
-	{"\xfd7zXZ\x00", 0, "compressed with xz", unpack + "xz -d FILE"},
-	{"\x04\x22\x4d\x18", 0, "compressed with lz4", unpack + "lz4 -d IN OUT"},
-	{"\x02\x21\x4c\x18", 0, "compressed with lz4", unpack + "lz4 -d IN OUT"},
 	{"BZh", 0, "compressed with bzip2", unpack + "bzip2 -d FILE"},
 	{"LZIP", 0, "compressed with lzip", unpack + "lzip -d FILE"},
 	{"\x1f\x9d", 0, "compressed with compress", unpack + "gzip -d FILE"},
 	{"\x1f\x8b", 0, "compressed too often", unpack + "gzip -d FILE"},
 	{"\x28\xb5\x2f\xfd", 0, "compressed too often", unpack + "zstd -d FILE"},
+	{lz4Magic, 0, "compressed too often", unpack + "lz4 -d IN OUT"},
+	{lz4LegacyMagic, 0, "compressed too often", unpack + "lz4 -d IN OUT"},
+	{xzMagic, 0, "compressed too often", unpack + "xz -d FILE"},
+	{"\x5d\x00\x00", 0, "compressed with lzma", unpack + "xz -d FILE"},
 	{"PK\x03\x04", 0, "a zip archive", unpack + "unzip FILE"},
 	{"7z\xbc\xaf\x27\x1c", 0, "a 7-Zip archive", unpack + "7z x FILE"},
 	{"Rar!\x1a\x07", 0, "a RAR archive", unpack + "unrar x FILE"},

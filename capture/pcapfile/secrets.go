@@ -10,6 +10,13 @@ const (
 	maxSecretBlocks = 4096
 )
 
+// beginsBatch reports whether a block of secrets that begins with h counts
+// towards maxSecretBlocks. So few may end a batch, for that costs more than to
+// read a block.
+func (r *pcapngReader) beginsBatch(h []byte) bool {
+	return r.tlsSecrets < maxSecretBlocks && r.order.u32(h[4:]) >= minSecrets && r.order.u32(h[8:]) == secretsTLS
+}
+
 // secrets reads the body of a Decryption Secrets Block of total bytes, as far
 // as it holds TLS keys, and says how many bytes of the block it passed. The
 // body grows with the bytes that are there, never with what the block claims.
@@ -21,14 +28,17 @@ func (r *pcapngReader) secrets(total uint32) (body []byte, passed int64) {
 	if !ok || r.order.u32(h[8:]) != secretsTLS {
 		return nil, 0
 	}
+	if r.tlsSecrets == maxSecretBlocks {
+		return r.tooManySecrets()
+	}
+	r.tlsSecrets++
 	length := r.order.u32(h[12:])
 	if length > total-minSecrets {
 		r.note(badSecrets, "TLS secrets left out: %d bytes claimed in a block of %d", length, total)
 		return nil, 0
 	}
-	if int64(length) > int64(maxSecrets-r.heldSecrets) || len(r.info.Secrets) == maxSecretBlocks {
-		r.note(tooManySecrets, "TLS secrets beyond %d bytes or %d blocks left out", maxSecrets, maxSecretBlocks)
-		return nil, 0
+	if int64(length) > int64(maxSecrets-r.heldSecrets) {
+		return r.tooManySecrets()
 	}
 	r.in.advance(16)
 	passed = 16
@@ -43,4 +53,9 @@ func (r *pcapngReader) secrets(total uint32) (body []byte, passed int64) {
 		passed += int64(len(b))
 	}
 	return body, passed
+}
+
+func (r *pcapngReader) tooManySecrets() (body []byte, passed int64) {
+	r.note(tooManySecrets, "TLS secrets beyond %d bytes or %d blocks left out", maxSecrets, maxSecretBlocks)
+	return nil, 0
 }

@@ -111,6 +111,14 @@ func (s *stream) skip(n int64) bool {
 	return true
 }
 
+// cut is why bytes are missing that must be there.
+func (s *stream) cut() error {
+	if s.err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return s.err
+}
+
 // offset is where in the file the next byte is.
 func (s *stream) offset() int64 { return s.base + int64(s.pos) }
 

@@ -36,6 +36,8 @@ type tally struct {
 	count   [troubles]int
 	ordered []trouble
 	fatal   string
+	// fresh are the secrets that no batch has yet.
+	fresh [][]byte
 	// first and last have the earliest and the latest time.
 	first, last capture.Packet
 }
@@ -72,6 +74,13 @@ func (t *tally) packet(p *capture.Packet) {
 	case p.Nano < t.first.Nano && p.Nano != 0:
 		t.first.Nano = p.Nano
 	}
+}
+
+// takeSecrets returns what came since it was called last; see [reader].
+func (t *tally) takeSecrets() [][]byte {
+	s := t.fresh
+	t.fresh = nil
+	return s
 }
 
 // note counts a trouble. Only the first of a kind is worded: hostile files

@@ -10,12 +10,16 @@ import (
 // IP protocol numbers, which are IPv6's next-header numbers too.
 const (
 	protoHopByHop    = 0
+	protoIPv4        = 4 // RFC 2003, RFC 2473
 	protoTCP         = 6
 	protoUDP         = 17
+	protoIPv6        = 41 // RFC 4213, RFC 2473
 	protoRouting     = 43
 	protoFragment    = 44
+	protoGRE         = 47
 	protoAH          = 51
 	protoDestination = 60
+	protoMPLS        = 137 // RFC 4023
 )
 
 const (
@@ -34,7 +38,24 @@ const (
 	maxDatagram = 1 << 20
 )
 
+// ip goes on in an IP packet of the version that its first four bits say.
+func (d *Decoder) ip(f frame, s *Segment) Reason {
+	if len(f.data) == 0 {
+		return Malformed
+	}
+	switch f.data[0] >> 4 {
+	case 4:
+		return d.ipv4(f, s)
+	case 6:
+		return d.ipv6(f, s)
+	}
+	return NotIP
+}
+
 func (d *Decoder) ipv4(f frame, s *Segment) Reason {
+	if d.tooDeep() {
+		return TooDeep
+	}
 	if len(f.data) < ipv4Header {
 		return Malformed
 	}
@@ -52,25 +73,33 @@ func (d *Decoder) ipv4(f frame, s *Segment) Reason {
 	if d.ip4.DecodeFromBytes(header, gopacket.NilDecodeFeedback) != nil || d.ip4.Version != 4 {
 		return Malformed
 	}
-	if d.ip4.Flags&layers.IPv4MoreFragments != 0 || d.ip4.FragOffset != 0 {
-		return Fragment
-	}
 	// The header's length may exceed the frame's when a capture was edited or
 	// cut without its record saying so; what is missing counts as cut off.
 	f.wire = max(f.wire, total)
 	f = f.limit(total).skip(len(d.ip4.Contents))
 	s.Src, s.Dst = endpoint4(d.ip4.SrcIP, 0), endpoint4(d.ip4.DstIP, 0)
-	return d.upper(uint8(d.ip4.Protocol), f, s)
+	s.ID = d.ip4.Id
+	protocol := uint8(d.ip4.Protocol)
+	offset, more := int(d.ip4.FragOffset)*8, d.ip4.Flags&layers.IPv4MoreFragments != 0
+	if offset != 0 || more {
+		k := keyOf(s, 4, protocol, uint32(s.ID))
+		return d.fragment(k, fragment{frame: f, offset: offset, more: more, protocol: protocol}, s)
+	}
+	return d.upper(protocol, f, s)
 }
 
 // ipv6 reads the fixed header itself: gopacket decodes a hop-by-hop header
 // along with it, which allocates for every option, does not trim the padding
 // behind it, and refuses a payload length of 0.
 func (d *Decoder) ipv6(f frame, s *Segment) Reason {
+	if d.tooDeep() {
+		return TooDeep
+	}
 	if len(f.data) < ipv6Header || f.data[0]>>4 != 6 {
 		return Malformed
 	}
 	s.Src, s.Dst = endpoint6(f.data[8:], 0), endpoint6(f.data[24:], 0)
+	s.ID = 0
 	next, length := f.data[6], int(binary.BigEndian.Uint16(f.data[4:]))
 	f = f.skip(ipv6Header)
 	if length == 0 {
@@ -84,15 +113,24 @@ func (d *Decoder) ipv6(f frame, s *Segment) Reason {
 	return d.upper(next, f.limit(length), s)
 }
 
-// upper, with the addresses in s, follows extension headers (RFC 8200 §4) to TCP. The authentication
-// header (RFC 4302) occurs in IPv4 as well.
+// upper, with the addresses in s, follows extension headers (RFC 8200 §4) to
+// TCP or into a tunnel. The authentication header (RFC 4302) occurs in IPv4 as
+// well.
 func (d *Decoder) upper(next uint8, f frame, s *Segment) Reason {
 	for range maxExtensions {
 		switch next {
 		case protoTCP:
 			return d.segment(f, s)
 		case protoUDP:
-			return datagram(f, s)
+			return d.datagram(f, s)
+		case protoIPv4:
+			return d.ipv4(f, s)
+		case protoIPv6:
+			return d.ipv6(f, s)
+		case protoGRE:
+			return d.gre(f, s)
+		case protoMPLS:
+			return d.mpls(f, s)
 		case protoHopByHop, protoRouting, protoDestination:
 			// Any type of routing header: the skipper looks only at the
 			// length, where gopacket's decoder knows type 0 alone.
@@ -104,12 +142,14 @@ func (d *Decoder) upper(next uint8, f frame, s *Segment) Reason {
 			if len(f.data) < fragmentHeader {
 				return Malformed
 			}
-			// Offset 0 without more fragments is an "atomic" fragment, which
-			// is complete (RFC 6946).
-			if binary.BigEndian.Uint16(f.data[2:])&^6 != 0 {
-				return Fragment
-			}
+			position := binary.BigEndian.Uint16(f.data[2:])
+			offset, more := int(position&^7), position&1 != 0
+			k := keyOf(s, 6, 0, binary.BigEndian.Uint32(f.data[4:]))
 			next, f = f.data[0], f.skip(fragmentHeader)
+			// Neither is an "atomic" fragment, which is complete (RFC 6946).
+			if offset != 0 || more {
+				return d.fragment(k, fragment{frame: f, offset: offset, more: more, protocol: next}, s)
+			}
 		case protoAH:
 			if len(f.data) < ahHeader {
 				return Malformed
@@ -143,18 +183,6 @@ func (d *Decoder) segment(f frame, s *Segment) Reason {
 	s.Payload = f.data[min(header, len(f.data)):]
 	s.Length = f.wire - header
 	return OK
-}
-
-// datagram fills the Segment with a UDP datagram (RFC 768).
-func datagram(f frame, s *Segment) Reason {
-	const header = 8
-	if len(f.data) < header {
-		return Malformed
-	}
-	s.Src.Port, s.Dst.Port = binary.BigEndian.Uint16(f.data), binary.BigEndian.Uint16(f.data[2:])
-	s.Payload = f.data[header:]
-	s.Length = f.wire - header
-	return UDP
 }
 
 func flags(t *layers.TCP) Flags {

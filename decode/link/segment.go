@@ -1,5 +1,5 @@
 // Package link strips link and network layers from a frame down to its TCP
-// segment.
+// segment, through tunnels and from IP fragments.
 package link
 
 import (
@@ -60,9 +60,17 @@ type Segment struct {
 	Window   uint16
 	// Length is the payload's length on the wire by the IP header; Payload is
 	// shorter when the frame was cut at a snap length. Ethernet padding is in
-	// neither. Payload is valid as long as the frame's bytes.
+	// neither. Payload is valid as long as the frame's bytes. Both are of the
+	// innermost IP packet, as are the addresses and ID.
 	Length  int
 	Payload []byte
+	// ID is the identification of the IPv4 header (RFC 791 §3.1), 0 in IPv6 and
+	// from hosts that leave it so: two packets with one ID are one packet,
+	// captured twice.
+	ID uint16
+	// Fragments is how many IP fragments were put together for it, this packet
+	// included; 0 for a datagram that came whole.
+	Fragments uint16
 }
 
 // Reason says why a frame gave no segment.
@@ -75,10 +83,19 @@ const (
 	// UDP: the Segment holds the endpoints and the payload of a datagram.
 	UDP
 	NotIP
+	// Fragment: the packet is part of a datagram that is not whole with it, or
+	// was whole before.
 	Fragment
 	UnknownLink
 	Cut
 	Malformed
+	// Encrypted: an 802.11 frame under WEP or WPA.
+	Encrypted
+	// Overlap: the packet is a fragment of a datagram whose fragments contradict
+	// each other.
+	Overlap
+	// TooDeep: tunnels in tunnels, more than anybody makes.
+	TooDeep
 	// Reasons is how many there are.
 	Reasons
 )
@@ -101,6 +118,12 @@ func (r Reason) String() string {
 		return "cut before the end of the TCP header"
 	case Malformed:
 		return "malformed header"
+	case Encrypted:
+		return "encrypted Wi-Fi"
+	case Overlap:
+		return "overlapping IP fragments"
+	case TooDeep:
+		return "nested too deep"
 	}
 	return "unknown"
 }
