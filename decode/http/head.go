@@ -2,79 +2,91 @@
 // connection, as far as a WebSocket upgrade needs it (RFC 6455 §4).
 package http
 
-import (
-	"bufio"
-	"bytes"
-	"net/textproto"
-	"strconv"
-	"strings"
+import "bytes"
+
+const (
+	// maxHead is how far the end of a head is searched for: more than any
+	// browser sends, cookies and all.
+	maxHead = 64 << 10
+	// maxLine is what is read of one line: the fields of an upgrade are short,
+	// and of a request line only the path is wanted.
+	maxLine = 1 << 10
 )
 
-// maxHead is how many bytes of a head are kept: more than browsers send, less
-// than hurts.
-const maxHead = 8 << 10
-
-// Head gathers the first bytes of one direction until the head is whole. Its
-// zero value is ready.
+// Head reads the first bytes of one direction until the head is whole. Its zero
+// value is ready. It holds no more than the line under way, at most maxLine
+// bytes of it, and wipes it: fields carry cookies and passwords.
 type Head struct {
-	b    []byte
-	done bool
+	m     Message
+	line  []byte
+	size  int
+	begun bool // the first line has been read
+	done  bool
 }
 
-// Feed takes the next bytes and returns the head's first line and fields, once,
-// when it is whole or has reached maxHead; nil before and after.
-func (h *Head) Feed(p []byte) *Message {
-	if h.done {
-		return nil
-	}
-	h.b = append(h.b, p[:min(len(p), maxHead-len(h.b))]...)
-	end := bytes.Index(h.b, []byte("\r\n\r\n"))
-	if end < 0 && len(h.b) < maxHead {
-		return nil
-	}
-	m := parse(h.b)
-	h.done, h.b = true, nil
-	return m
-}
-
-// Message is the head of a request or of a response.
-type Message struct {
-	// Method and Path are a request's, Status is a response's.
-	Method, Path string
-	Status       int
-	// Upgrade says that the Upgrade field names websocket, MQTT that
-	// Sec-WebSocket-Protocol lists mqtt [MQTT-6.0.0-3].
-	Upgrade, MQTT bool
-}
-
-func parse(b []byte) *Message {
-	r := textproto.NewReader(bufio.NewReader(bytes.NewReader(b)))
-	line, err := r.ReadLine()
-	if err != nil {
-		return &Message{}
-	}
-	m := &Message{}
-	words := strings.SplitN(line, " ", 3)
-	if strings.HasPrefix(line, "HTTP/") && len(words) > 1 {
-		m.Status, _ = strconv.Atoi(words[1])
-	} else if len(words) > 1 {
-		m.Method, m.Path = words[0], words[1]
-	}
-	// What can be read of broken fields is used.
-	fields, _ := r.ReadMIMEHeader()
-	m.Upgrade = lists(fields, "Upgrade", "websocket")
-	m.MQTT = lists(fields, "Sec-Websocket-Protocol", "mqtt")
-	return m
-}
-
-// lists reports whether a comma-separated field has a token.
-func lists(fields textproto.MIMEHeader, name, token string) bool {
-	for _, value := range fields[name] {
-		for _, t := range strings.Split(value, ",") {
-			if strings.EqualFold(strings.TrimSpace(t), token) {
-				return true
-			}
+// Feed takes the next bytes. Once, when the head is whole or has reached
+// maxHead, it returns what the head says, and the bytes of p that follow it;
+// nil before and after.
+func (h *Head) Feed(p []byte) (m *Message, rest []byte) {
+	for len(p) > 0 && !h.done {
+		within := p[:min(len(p), maxHead-h.size)]
+		end := bytes.IndexByte(within, '\n')
+		if end < 0 {
+			h.size += len(within)
+			h.keep(within)
+			p = p[len(within):]
+		} else {
+			h.size += end + 1
+			h.done = h.endLine(p[:end])
+			p = p[end+1:]
+		}
+		if h.size >= maxHead && !h.done {
+			h.done, h.m.Cut, p = true, true, nil
+		}
+		if h.done {
+			clear(h.line)
+			h.line = nil
+			return &h.m, p
 		}
 	}
+	return nil, nil
+}
+
+// endLine takes the last bytes of a line, and reports whether it ends the head.
+func (h *Head) endLine(p []byte) bool {
+	line := p[:min(len(p), maxLine)]
+	if len(h.line) > 0 {
+		h.keep(p)
+		line = h.line
+	}
+	ends := h.read(bytes.TrimSuffix(line, []byte("\r")))
+	clear(h.line)
+	h.line = h.line[:0]
+	return ends
+}
+
+// read takes a line without its end, and reports whether it ends the head.
+func (h *Head) read(line []byte) bool {
+	switch {
+	case len(line) > 0 && !h.begun:
+		h.begun = true
+		h.m.first(line)
+	case len(line) > 0:
+		h.m.field(line)
+	case h.begun && h.m.interim():
+		h.m, h.begun = Message{}, false
+	default:
+		// Empty lines before the first are no head (RFC 9112 §2.2).
+		return h.begun
+	}
 	return false
+}
+
+// keep adds to the line under way, in memory that is made once so that growing
+// leaves no copies.
+func (h *Head) keep(p []byte) {
+	if h.line == nil {
+		h.line = make([]byte, 0, maxLine)
+	}
+	h.line = append(h.line, p[:min(len(p), maxLine-len(h.line))]...)
 }

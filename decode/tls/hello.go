@@ -1,5 +1,10 @@
 package tls
 
+import (
+	"crypto/sha256"
+	"iter"
+)
+
 // Hello is what a ClientHello or ServerHello says.
 type Hello struct {
 	// Version is the highest that a client offers, or the one that the server
@@ -12,20 +17,50 @@ type Hello struct {
 	ALPN []string
 }
 
+// The versions, as they are written (RFC 8446 §4.2.1).
 const (
-	clientHello = 1
-	serverHello = 2
+	version10 = 0x0301
+	version11 = 0x0302
+	version12 = 0x0303
+	version13 = 0x0304
+)
 
+const (
 	extServerName        = 0
 	extALPN              = 16
+	extEncryptThenMAC    = 22
+	extEarlyData         = 42
 	extSupportedVersions = 43
 
 	maxALPN = 8
 )
 
+// retryRandom is the random of a ServerHello that is a HelloRetryRequest (RFC
+// 8446 §4.1.3).
+var retryRandom = random(sha256.Sum256([]byte("HelloRetryRequest")))
+
+// hello is what a hello says, with what opening records needs.
+type hello struct {
+	Hello
+	random random
+	// version and suite are what a server chose.
+	version int
+	suite   uint16
+	// compressed says that records are compressed as well (RFC 3749).
+	compressed bool
+	// encryptThenMAC is a server's yes to RFC 7366, earlyData a client's
+	// offer.
+	encryptThenMAC, earlyData bool
+}
+
 // ParseHello reads the hello that begins a handshake stream. ok is false while
 // it is incomplete or when it is none.
 func ParseHello(b []byte) (h Hello, ok bool) {
+	whole, ok := parseHello(b)
+	return whole.Hello, ok
+}
+
+func parseHello(b []byte) (h hello, ok bool) {
 	r := reader{b}
 	kind, okKind := r.number(1)
 	body, okBody := r.vector(3)
@@ -33,11 +68,13 @@ func ParseHello(b []byte) (h Hello, ok bool) {
 		return h, false
 	}
 	r = reader{body}
-	version, _ := r.number(2)
-	h.Version = versionName(version)
-	if _, okRandom := r.take(32); !okRandom {
+	h.version, _ = r.number(2)
+	h.Version = versionName(h.version)
+	random, okRandom := r.take(len(h.random))
+	if !okRandom {
 		return h, false
 	}
+	copy(h.random[:], random)
 	if _, okSession := r.vector(1); !okSession {
 		return h, false
 	}
@@ -47,26 +84,39 @@ func ParseHello(b []byte) (h Hello, ok bool) {
 		if !okSuites || !okCompression {
 			return h, false
 		}
-	} else if _, okChoice := r.take(3); !okChoice {
-		return h, false
+	} else {
+		suite, _ := r.number(2)
+		compression, okChoice := r.number(1)
+		if !okChoice {
+			return h, false
+		}
+		h.suite, h.compressed = uint16(suite), compression != 0
 	}
 	extensions, okExtensions := r.vector(2)
 	if !okExtensions {
 		return h, len(r.b) == 0 // hellos without extensions are complete
 	}
-	r = reader{extensions}
-	for len(r.b) > 0 {
-		t, okType := r.number(2)
-		value, okValue := r.vector(2)
-		if !okType || !okValue {
-			break
-		}
+	for t, value := range extensionsOf(extensions) {
 		h.extension(kind == clientHello, t, value)
 	}
 	return h, true
 }
 
-func (h *Hello) extension(client bool, t int, value []byte) {
+// extensionsOf gives type and value of extensions, as far as they are whole
+// (RFC 8446 §4.2).
+func extensionsOf(b []byte) iter.Seq2[int, []byte] {
+	return func(yield func(int, []byte) bool) {
+		for r := (reader{b}); len(r.b) > 0; {
+			t, okType := r.number(2)
+			value, okValue := r.vector(2)
+			if !okType || !okValue || !yield(t, value) {
+				return
+			}
+		}
+	}
+}
+
+func (h *hello) extension(client bool, t int, value []byte) {
 	r := reader{value}
 	switch t {
 	case extServerName:
@@ -85,10 +135,14 @@ func (h *Hello) extension(client bool, t int, value []byte) {
 			}
 			h.ALPN = append(h.ALPN, string(name))
 		}
+	case extEncryptThenMAC:
+		h.encryptThenMAC = !client
+	case extEarlyData:
+		h.earlyData = client
 	case extSupportedVersions:
 		if !client {
 			if v, ok := r.number(2); ok {
-				h.Version = versionName(v)
+				h.version, h.Version = v, versionName(v)
 			}
 			return
 		}
@@ -105,13 +159,13 @@ func (h *Hello) extension(client bool, t int, value []byte) {
 
 func versionName(v int) string {
 	switch v {
-	case 0x0301:
+	case version10:
 		return "1.0"
-	case 0x0302:
+	case version11:
 		return "1.1"
-	case 0x0303:
+	case version12:
 		return "1.2"
-	case 0x0304:
+	case version13:
 		return "1.3"
 	}
 	return ""
@@ -154,8 +208,12 @@ func AlertName(code byte) string {
 	return "unknown"
 }
 
-// CloseNotify is the alert that ends a connection in good order.
-const CloseNotify = 0
+// The alerts that report no error: CloseNotify ends a connection in good order,
+// UserCanceled comes before it (RFC 8446 §6.1).
+const (
+	CloseNotify  = 0
+	UserCanceled = 90
+)
 
 var alertNames = map[byte]string{
 	0: "close_notify", 10: "unexpected_message", 20: "bad_record_mac", 21: "decryption_failed", 22: "record_overflow",

@@ -1,39 +1,10 @@
-// Package tls reads what is visible of a TLS connection from outside: the
-// hellos, alerts in clear, and the sizes of records. It decrypts nothing.
 package tls
 
 import "encoding/binary"
 
-// ContentType is a record's (RFC 8446 §5.1).
-type ContentType uint8
-
-// The content types.
-const (
-	ChangeCipherSpec ContentType = 20
-	Alert            ContentType = 21
-	Handshake        ContentType = 22
-	ApplicationData  ContentType = 23
-)
-
-// Record is one TLS record.
-type Record struct {
-	Type ContentType
-	// Length is that of the fragment, in bytes, without the header of five.
-	Length int
-	// Body is the fragment of handshake and alert records, cut at maxBody;
-	// nil of others. It is valid until the next call of Feed.
-	Body []byte
-}
-
-const (
-	headerSize = 5
-	// maxFragment is what a record may hold at most: 2^14 bytes and what
-	// encryption adds (RFC 5246 §6.2.3 allows 2048).
-	maxFragment = 1<<14 + 2048
-	// maxBody is what is kept of a handshake fragment: hellos are smaller,
-	// even with post-quantum key shares.
-	maxBody = 8 << 10
-)
+// maxBody is what is kept of a handshake fragment: hellos are smaller,
+// even with post-quantum key shares.
+const maxBody = 8 << 10
 
 // Scanner finds the records in one direction of a stream. Its zero value is
 // ready. It keeps only the body of a handshake or alert record that is split
@@ -71,7 +42,8 @@ func (s *Scanner) Feed(p []byte, yield func(Record)) {
 		s.rest -= n
 		p = p[n:]
 		if s.rest == 0 {
-			yield(Record{ContentType(s.head[0]), int(binary.BigEndian.Uint16(s.head[3:])), s.body})
+			t := ContentType(s.head[0])
+			yield(Record{Type: t, WireType: t, Length: int(binary.BigEndian.Uint16(s.head[3:])), Body: s.body})
 			s.nhead, s.body = 0, s.body[:0]
 		}
 	}

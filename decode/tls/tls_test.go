@@ -34,7 +34,10 @@ func TestScannerInPieces(t *testing.T) {
 		record(ApplicationData, make([]byte, 3000)), record(Alert, []byte{2, 48}),
 	}, nil)
 	want := []Record{
-		{Handshake, 5, []byte("hello")}, {ChangeCipherSpec, 1, nil}, {ApplicationData, 3000, nil}, {Alert, 2, []byte{2, 48}},
+		{Type: Handshake, WireType: Handshake, Length: 5, Body: []byte("hello")},
+		{Type: ChangeCipherSpec, WireType: ChangeCipherSpec, Length: 1},
+		{Type: ApplicationData, WireType: ApplicationData, Length: 3000},
+		{Type: Alert, WireType: Alert, Length: 2, Body: []byte{2, 48}},
 	}
 	for _, n := range []int{1, 2, 3, 7, 1000, len(stream)} {
 		got, lost := scan(stream, n)
