@@ -63,12 +63,19 @@ type Conn struct {
 	// AddAt is told may be skipped, as long as they are next in order and
 	// new as a whole. They count all the same.
 	Skip [2]bool
+	// Known is for the Handler to set as well: how many of a side's bytes it still
+	// asks how often they were sent; 0 for all until it sets Skip.
+	Known [2]int64
+	// Copies counts its packets that were captured more than once; they count for
+	// nothing else.
+	Copies uint32
 	// Last is the connection's last packet.
 	Last      Mark
 	handler   Handler
 	tuple     *tuple
 	dir0      uint8 // the tuple's direction in which side 0 sends
 	closed    bool  // RST seen, or the FINs of both sides
+	alone     bool  // only one side was heard
 	touched   bool  // had a packet since the eviction hand last passed
 	HasSYN    bool
 	HasSYNACK bool
@@ -117,7 +124,8 @@ type Stream struct {
 	// from the ACK that the other side's SYN/ACK gave to it.
 	ISN uint32
 	// Packets counts the side's packets, Retransmitted those that carried
-	// bytes seen before; keep-alive probes do not.
+	// bytes seen before; keep-alive probes do not, nor bytes
+	// beyond Known.
 	Packets, Retransmitted uint32
 	finSeq                 uint32 // sequence number of the FIN
 	HasISN                 bool
@@ -146,6 +154,14 @@ func (c *Conn) turn() {
 	c.Sides[0], c.Sides[1] = c.Sides[1], c.Sides[0]
 	c.Closings[0], c.Closings[1] = c.Closings[1], c.Closings[0]
 	c.dir0 ^= 1
+}
+
+// repeatTells reports whether anybody asks how often a segment of a side was sent.
+func (c *Conn) repeatTells(x Side, s *link.Segment) bool {
+	if c.Known[x] == 0 {
+		return !c.Skip[x]
+	}
+	return c.Sides[x].offset(s.Seq) < c.Known[x]
 }
 
 // offset is the stream offset of a sequence number, taken as the one nearest

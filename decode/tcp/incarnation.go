@@ -77,6 +77,7 @@ func (t *Table) segment(c *Conn, x Side, s *link.Segment, skip bool, m Mark) {
 	c.touched = c.Last.Seen()
 	c.Last = m
 	st.Packets++
+	t.heard(c)
 	seq := s.Seq
 	switch {
 	case s.Flags&link.RST != 0:

@@ -1,360 +1,515 @@
 package tcp
 
 import (
-	"fmt"
+	"flag"
 	"math/rand/v2"
-	"net/netip"
-	"slices"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/mqttriage/mqttriage/decode/link"
 )
 
-// streams is how many random connections TestAgainstModel plays. They come in
-// groups that share a 4-tuple.
-const streams = 2000
+// seedFlag plays again what failed: go test -run TestAgainstModel -seed 17
+var seedFlag = flag.Uint64("seed", 0, "play only the random connections of this seed")
 
-// A model is what a random connection sent and what of it was captured.
+// A model is what a side's bytes must come out as, kept as plainly as can be:
+// a record of every position.
 type model struct {
-	sent     [2][]byte
-	captured [2][]bool
-	isn      [2]uint32
+	at    []position // and one more for the FIN, one for the end
+	next  int        // the first position that was not handed over nor passed over
+	seen  int        // behind the last position seen
+	fin   int        // position of the FIN, or -1
+	base  int        // position of stream offset 0, or -1 while nothing tells it
+	acked int
+	acks  []ack // those that acknowledged more
+	ones  int   // segments of one new byte in a row
 }
 
-// A checker follows one connection and compares with its model.
+// A position's first packet decides what is there.
+type position struct {
+	packet int32 // its number, or 0
+	value  byte
+	cut    bool
+}
+
+type ack struct{ to, nano int }
+
+// A checker plays connections of one 4-tuple and compares the table with the
+// model at every packet.
 type checker struct {
-	t     *testing.T
-	model *model
-	next  [2]int64
-	gaps  [2]int64
-	ended *int
+	t           *testing.T
+	seed        uint64
+	table       *Table
+	connections []*connection
+	models      [][2]model
+	traits      []traits
+	played      []int  // packets of a connection
+	marks       []Mark // by packet number
+	ended       int
+	now         Mark
+	gaveUp      bool // in the present packet
+	flushing    bool
+	conn        *Conn // the latest that was opened
+	playing     int   // index of the connection whose packet is added
+}
+
+func (k *checker) fatalf(c *Conn, format string, args ...any) {
+	k.t.Helper()
+	k.t.Fatalf("seed %d connection %d packet %d: "+format, append([]any{k.seed, c.Number, k.now.Number}, args...)...)
+}
+
+// of returns the model of a side, and which of the connection's sides it is.
+func (k *checker) of(c *Conn, from Side) (*model, int) {
+	i := int(c.Number) - 1
+	if i >= len(k.models) {
+		k.fatalf(c, "a connection too many")
+	}
+	x := 0
+	if c.Endpoint(from) != k.connections[i].ends()[0] {
+		x = 1
+	}
+	return &k.models[i][x], x
 }
 
 func (k *checker) Data(c *Conn, from Side, p []byte, m Mark) {
-	if len(p) == 0 {
-		k.t.Fatal("empty data")
+	d, x := k.of(c, from)
+	if len(p) == 0 || d.base < 0 || c.Sides[from].Next != int64(d.next-d.base+len(p)) {
+		k.fatalf(c, "side %d: %d bytes, offset then %d, at %d", x, len(p), c.Sides[from].Next, d.next-d.base)
 	}
 	for i, b := range p {
-		at := k.next[from] + int64(i)
-		if at >= int64(len(k.model.sent[from])) || k.model.sent[from][at] != b {
-			k.t.Fatalf("connection %d side %d: wrong byte at %d", c.Number, from, at)
+		at := &d.at[d.next+i]
+		if at.packet == 0 || at.cut || at.value != b {
+			k.fatalf(c, "side %d: wrong byte at %d: %#x, want %+v", x, d.next+i, b, *at)
+		}
+		// What a hole kept back is available when the hole is given up, or filled.
+		if m != k.now && !(k.gaveUp && int(at.packet) == m.Number) {
+			k.fatalf(c, "side %d: byte %d of packet %d is said to be of %d", x, d.next+i, at.packet, m.Number)
 		}
 	}
-	k.next[from] += int64(len(p))
+	if waited := k.now.Number - int(d.at[d.next].packet); !k.gaveUp && waited >= 20 {
+		k.traits[c.Number-1].add(farOrder)
+	} else if !k.gaveUp && 0 < waited && waited <= 7 {
+		k.traits[c.Number-1].add(nearOrder)
+	}
+	d.next += len(p)
+	if m != k.marks[m.Number] {
+		k.fatalf(c, "side %d: mark %v, want %v", x, m, k.marks[m.Number])
+	}
 }
 
 func (k *checker) Gap(c *Conn, from Side, n int64, cut bool, m Mark) {
-	if n <= 0 {
-		k.t.Fatalf("gap of %d", n)
+	d, x := k.of(c, from)
+	end := d.next + int(n)
+	if n <= 0 || d.base < 0 || end >= len(d.at) || c.Sides[from].Next != int64(end-d.base) {
+		k.fatalf(c, "side %d: gap of %d, offset then %d, at %d", x, n, c.Sides[from].Next, d.next-d.base)
 	}
-	for at := k.next[from]; at < k.next[from]+n; at++ {
-		if k.model.captured[from][at] {
-			k.t.Fatalf("connection %d side %d: byte %d was captured, but passed over", c.Number, from, at)
+	for at := d.next; at < end; at++ {
+		if captured := d.at[at].packet != 0; captured != cut || d.at[at].cut != cut {
+			k.fatalf(c, "side %d: position %d passed over, cut %v: %+v", x, at, cut, d.at[at])
 		}
 	}
-	k.next[from] += n
-	k.gaps[from] += n
+	if !cut {
+		k.gaveUp = true
+		k.giveUp(c, d, x, end)
+	}
+	d.next = end
+}
+
+// giveUp checks that there was a reason to pass over the hole before end.
+func (k *checker) giveUp(c *Conn, d *model, x, end int) {
+	i := int(c.Number) - 1
+	if k.ending(c) {
+		return
+	}
+	for _, a := range d.acks {
+		// A clock that goes back a little makes a second no shorter than this.
+		if a.to >= end && int(k.now.Nano)-a.nano >= int(coveredWait)*98/100 {
+			k.traits[i].add(passedOver)
+			return
+		}
+	}
+	chunks, held := 0, 0
+	for at := end; at < d.seen; at++ {
+		p := d.at[at]
+		if p.packet != 0 && (at == end || d.at[at-1].packet != p.packet || d.at[at-1].cut != p.cut) {
+			chunks++
+		}
+		if p.packet != 0 && !p.cut {
+			held++
+		}
+	}
+	if chunks <= maxQueueChunks && held <= maxQueueBytes {
+		k.fatalf(c, "side %d: given up at %d with %d chunks, %d bytes behind", x, d.next, chunks, held)
+	}
+	k.traits[i].add(queueFull)
+}
+
+// ending reports whether the connection is being ended: the table was flushed,
+// the packet is of the next, or enough time passed.
+func (k *checker) ending(c *Conn) bool {
+	return k.flushing || k.playing != int(c.Number)-1 || c.closed && k.now.Nano-c.closedAt >= int64(k.table.opts.Linger)
 }
 
 func (k *checker) End(c *Conn) {
-	for x := range Side(2) {
-		st := &c.Sides[x]
-		if k.next[x] != int64(len(k.model.sent[x])) {
-			k.t.Fatalf("connection %d side %d: %d of %d bytes accounted for", c.Number, x, k.next[x], len(k.model.sent[x]))
-		}
-		if st.Next != k.next[x] || st.LastData.Seen() != (k.next[x] > k.gaps[x]) || st.ISN != k.model.isn[x] {
-			k.t.Fatalf("connection %d side %d: %+v, handed over %d bytes and gaps of %d", c.Number, x, st, k.next[x], k.gaps[x])
-		}
+	i := int(c.Number) - 1
+	if i != k.ended {
+		k.fatalf(c, "ended as number %d", k.ended+1)
 	}
-	*k.ended++
+	k.ended++
+	was := k.connections[i]
+	first := was.ends()[0]
+	if was.habits.opening == midStream {
+		first = was.packets[0].Src
+	}
+	if c.Endpoint(0) != first {
+		k.fatalf(c, "opened by %v, want %v", c.Endpoint(0), first)
+	}
+	if counted := c.Sides[0].Packets + c.Sides[1].Packets + c.Copies; int(counted) != k.played[i] {
+		k.fatalf(c, "%d packets counted, want %d", counted, k.played[i])
+	}
+	for s := range Side(2) {
+		d, x := k.of(c, s)
+		st := &c.Sides[s]
+		end := max(d.seen, d.acked)
+		if d.fin >= 0 {
+			end = d.fin
+		}
+		if d.next != max(end, 0) || st.Next != int64(d.next-max(d.base, 0)) {
+			k.fatalf(c, "side %d: ended at %d, offset %d; want %d, captured from %d on", x, d.next, st.Next, end, d.base)
+		}
+		known := was.habits.opening != midStream && (x == 0 || was.habits.opening != synAckLost)
+		if st.HasISN != known || known && st.ISN != was.isn[x] {
+			k.fatalf(c, "side %d: initial number %d, known %v; want %d, %v", x, st.ISN, st.HasISN, was.isn[x], known)
+		}
+		d.judge(&k.traits[i], was.isn[x])
+	}
+	if k.seed%2 == 0 {
+		*c = Conn{}
+		k.table.Reuse(c)
+	}
 }
 
-// TestAgainstModel sends random connections through the table: random
-// segmentation, order, repetition, overlap, loss, initial sequence numbers
-// near the wrap, and reuse of the 4-tuple. Every byte that was captured must
-// come out once, in order; every other must be reported missing.
+// judge tells the features of what came out.
+func (d *model) judge(has *traits, isn uint32) {
+	for at := max(d.base, 0); at < d.seen; at++ {
+		if d.at[at].packet == 0 {
+			has.add(lost)
+		}
+	}
+	if d.fin < 0 && d.acked == len(d.at)-1 {
+		has.add(lostFIN)
+	}
+	if isn+4 <= 8 {
+		has.add(edge)
+	}
+	first, last := isn+1+uint32(max(d.base, 0)), isn+uint32(d.seen)
+	if d.seen > d.base+1 && first > last {
+		has.add(wrapped)
+	}
+	if d.seen > d.base+1 && int32(first) > int32(last) {
+		has.add(signWrapped)
+	}
+}
+
+// take is what a packet does to the model of its side, by the book.
+func (d *model) take(p *packet, now Mark, has *traits) {
+	if p.Flags&link.RST != 0 {
+		return
+	}
+	fin := p.Flags&link.FIN != 0
+	if d.base < 0 && (p.Length > 0 || fin) {
+		d.base, d.next, d.seen = p.off, p.off, p.off
+	}
+	if fin {
+		d.fin = p.off + p.Length
+	}
+	if p.Length == 0 {
+		return
+	}
+	fresh, old, other := 0, 0, false
+	for i := range p.Length {
+		at := &d.at[p.off+i]
+		switch {
+		case at.packet != 0 || p.off+i < d.next:
+			old++
+			other = other || i < len(p.Payload) && at.packet != 0 && !at.cut && at.value != p.Payload[i]
+		case i < len(p.Payload):
+			*at = position{packet: int32(now.Number), value: p.Payload[i]}
+			fresh++
+		default:
+			*at = position{packet: int32(now.Number), cut: true}
+			fresh++
+		}
+	}
+	d.seen = max(d.seen, p.off+p.Length)
+	switch {
+	case fresh == 0 && p.note != keepAlive && p.note != copied:
+		has.add(retransmitted)
+	case fresh > 0 && old > 0:
+		has.add(partial)
+	}
+	if other && p.note != keepAlive {
+		has.add(conflicting)
+	}
+	if d.ones++; fresh != 1 || p.Length != 1 {
+		d.ones = 0
+	} else if d.ones == 8 {
+		has.add(onebyte)
+	}
+	if len(p.Payload) < p.Length {
+		has.add(snapped)
+	}
+}
+
+// acknowledge takes the acknowledgment of the other side's bytes.
+func (d *model) acknowledge(to int, now Mark) {
+	if d.base >= 0 && to > d.acked {
+		d.acked = to
+		d.acks = append(d.acks, ack{to, int(now.Nano)})
+	}
+}
+
+// add plays a packet of connection i.
+func (k *checker) add(i int, p *packet, skip bool) {
+	k.now = Mark{Number: len(k.marks), Nano: k.now.Nano + int64(p.wait)}
+	k.marks = append(k.marks, k.now)
+	k.gaveUp, k.playing = false, i
+	has, models := &k.traits[i], &k.models[i]
+	alive := k.ended <= i
+	if alive {
+		has.note(p)
+		models[p.side].take(p, k.now, has)
+		if p.Flags&link.ACK != 0 {
+			models[1-p.side].acknowledge(int(int32(p.Ack-k.connections[i].isn[1-p.side]-1)), k.now)
+		}
+	}
+	k.table.AddAt(Place{}, &p.Segment, k.table.Hash(&p.Segment), skip, k.now)
+	if !alive || k.ended > i {
+		return
+	}
+	k.played[i]++
+	if skip {
+		k.skip(p)
+	}
+	for x := range models {
+		d := &models[x]
+		if d.base >= 0 && d.at[d.next].packet != 0 {
+			k.t.Fatalf("seed %d connection %d packet %d: side %d: byte %d is kept back", k.seed, i+1, k.now.Number, x, d.next)
+		}
+	}
+}
+
+// skip looks whether the payload of a packet was skipped, and whether it might
+// be: in order, and whole, and new.
+func (k *checker) skip(p *packet) {
+	c, d := k.conn, &k.models[k.playing][p.side]
+	if c == nil || int(c.Number) != k.playing+1 {
+		return
+	}
+	from := Side(0)
+	if c.Endpoint(0) != p.Src {
+		from = 1
+	}
+	if d.base < 0 || c.Sides[from].Next == int64(d.next-d.base) {
+		return
+	}
+	if d.next != p.off || c.Sides[from].Next != int64(d.next-d.base+p.Length) || len(p.Payload) != p.Length {
+		k.fatalf(c, "side %d: skipped %+v at %d", p.side, p, d.next)
+	}
+	for range p.Length {
+		if d.at[d.next].packet != int32(k.now.Number) {
+			k.fatalf(c, "side %d: skipped %+v, of which byte %d is not new", p.side, p, d.next)
+		}
+		d.next++
+	}
+	k.traits[k.playing].add(skipped)
+}
+
+// note tells the features of a packet by itself.
+func (t *traits) note(p *packet) {
+	syn, data := p.Flags&link.SYN != 0, p.Length > 0
+	switch {
+	case p.note == keepAlive && data:
+		t.add(keepAliveByte)
+	case p.note != none:
+		t.add(p.note)
+	}
+	switch {
+	case syn && data && p.Flags&link.ACK == 0:
+		t.add(synData)
+	case syn && data:
+		t.add(synAckData)
+	case p.Flags&link.FIN != 0 && data:
+		t.add(finData)
+	}
+}
+
+// reusing tells how a connection follows another on its 4-tuple.
+func (t *traits) reusing(c, old *connection, wait time.Duration) {
+	t.add(reused)
+	switch {
+	case !old.closed():
+		t.add(reusedOpen)
+	case old.reset():
+		t.add(reusedAfterRST)
+	default:
+		t.add(reusedAfterFIN)
+	}
+	if wait <= time.Millisecond {
+		t.add(reusedAtOnce)
+	}
+	back := c.reversed != old.reversed
+	if back {
+		t.add(reusedBack)
+	}
+	for x, isn := range c.isn {
+		then := old.isn[x]
+		if back {
+			then = old.isn[1-x]
+		}
+		if isn == then {
+			t.add(reusedSame)
+		} else if near(isn, then) {
+			t.add(reusedNear)
+		}
+	}
+}
+
+// perSeed is how many connections follow one another on a 4-tuple.
+const perSeed = 4
+
+// playSeed plays a seed's connections.
+func playSeed(t *testing.T, seed uint64, counts *coverage) {
+	r := rand.New(rand.NewPCG(seed, 1))
+	k := &checker{
+		t: t, seed: seed, connections: make([]*connection, perSeed), models: make([][2]model, perSeed),
+		traits: make([]traits, perSeed), played: make([]int, perSeed),
+		marks: make([]Mark, 1, 400), now: Mark{Nano: 1e18},
+	}
+	mayskip := one(r, 3)
+	k.table = NewTable(Options{Thorough: one(r, 2), Open: func(c *Conn) Handler {
+		k.conn = c
+		c.Skip = [2]bool{mayskip, mayskip}
+		return k
+	}})
+	for i := range k.connections {
+		var old *connection
+		if i > 0 {
+			old = k.connections[i-1]
+		}
+		c := generate(r, anyHabits(r), old)
+		k.connections[i] = c
+		for x := range k.models[i] {
+			k.models[i][x] = c.model(x)
+		}
+		has := &k.traits[i]
+		switch c.habits.opening {
+		case synLost:
+			has.add(synMissing)
+		case synAckLost:
+			has.add(synAckMissing)
+		case midStream:
+			has.add(openingMissing)
+		case inOrder:
+		default:
+			has.add(swappedOpening)
+		}
+		wait := time.Duration(r.Int64N(int64(5*time.Second))) * time.Duration(r.IntN(2))
+		c.packets[0].wait += wait
+		if old != nil {
+			has.reusing(c, old, c.packets[0].wait)
+		}
+		for j := range c.packets {
+			k.add(i, &c.packets[j], mayskip && one(r, 2))
+		}
+		if one(r, 3) {
+			k.straggle(r, i)
+		}
+	}
+	k.flushing = true
+	k.table.Flush()
+	if k.ended != len(k.connections) {
+		t.Fatalf("seed %d: %d connections ended", seed, k.ended)
+	}
+	if s := k.table.Stats(); s.Buffered != 0 || s.Stray != 0 || s.Connections != perSeed {
+		t.Fatalf("seed %d: %+v", seed, s)
+	}
+	for _, has := range k.traits {
+		counts.count(has)
+	}
+}
+
+// straggle plays packets of connection i again, some time later.
+func (k *checker) straggle(r *rand.Rand, i int) {
+	c := k.connections[i]
+	wait := time.Duration(r.Int64N(int64(6 * time.Second)))
+	has := straggler
+	if wait >= 2*time.Second+400*time.Millisecond {
+		has = lateStraggler
+	}
+	for range 1 + r.IntN(3) {
+		p := c.packets[r.IntN(len(c.packets))]
+		if p.Flags&(link.SYN|link.ACK) == link.SYN {
+			continue // another connection once this one is closed
+		}
+		p.wait, wait = wait, 0
+		k.traits[i].add(has)
+		k.add(i, &p, false)
+	}
+}
+
+// model is what nothing is known of yet.
+func (c *connection) model(x int) model {
+	m := model{at: make([]position, len(c.sent[x])+2), fin: -1, base: -1}
+	if o := c.habits.opening; o != midStream {
+		m.base = 0
+	}
+	return m
+}
+
+// reset reports whether the capture shows an RST.
+func (c *connection) reset() bool {
+	for i := range c.packets {
+		if c.packets[i].Flags&link.RST != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// TestAgainstModel plays 100,000 random connections, each of two streams, with
+// all that features lists. At every packet, what is captured must be handed
+// over as far as it is in order, every byte once and as it first came; what is
+// not must be reported missing, and not without a reason before the end.
 func TestAgainstModel(t *testing.T) {
-	for seed := range uint64(streams / 4) {
-		r := rand.New(rand.NewPCG(seed, 1))
-		models := make([]*model, 4)
-		var opened, ended int
-		table := NewTable(Options{Open: func(c *Conn) Handler {
-			if opened == len(models) {
-				t.Fatalf("seed %d: a connection too many", seed)
-			}
-			opened++
-			return &checker{t: t, model: models[opened-1], ended: &ended}
-		}})
-		number := 0
-		clock := time.Unix(1e9, 0)
-		for i := range models {
-			var packets []link.Segment
-			models[i], packets = random(r)
-			for j := range packets {
-				number++
-				clock = clock.Add(time.Duration(r.Int64N(int64(time.Millisecond))))
-				table.Add(&packets[j], Mark{Number: number, Nano: clock.UnixNano()})
-			}
-			clock = clock.Add(time.Duration(r.Int64N(int64(4 * time.Second))))
-		}
-		table.Flush()
-		if opened != len(models) || ended != len(models) {
-			t.Fatalf("seed %d: %d opened, %d ended", seed, opened, ended)
-		}
-		if s := table.Stats(); s.Buffered != 0 || s.Stray != 0 {
-			t.Fatalf("seed %d: %+v", seed, s)
-		}
+	seeds := uint64(100_000 / perSeed)
+	if raced || testing.Short() {
+		seeds /= 20
 	}
-}
-
-// random makes a connection and its packets in the order of capture. It stays
-// within the limits of the queue.
-func random(r *rand.Rand) (*model, []link.Segment) {
-	m := new(model)
-	ends := [2]link.Endpoint{endA, endB}
-	for x := range 2 {
-		m.sent[x] = make([]byte, r.IntN(3000))
-		for i := range m.sent[x] {
-			m.sent[x][i] = byte(r.Uint32())
-		}
-		m.captured[x] = make([]bool, len(m.sent[x]))
-		m.isn[x] = r.Uint32()
-		if r.IntN(2) == 0 {
-			m.isn[x] = -uint32(r.IntN(3000)) // wraps on the way
-		}
+	if *seedFlag != 0 {
+		playSeed(t, *seedFlag, new(coverage))
+		return
 	}
-	segment := func(x int, off int, flags link.Flags) link.Segment {
-		return link.Segment{Src: ends[x], Dst: ends[1-x], Seq: m.isn[x] + 1 + uint32(off), Ack: m.isn[1-x] + 1, Flags: flags | link.ACK}
-	}
-	syn := segment(0, -1, link.SYN)
-	syn.Flags, syn.Ack = link.SYN, 0
-	synack := segment(1, -1, link.SYN)
-	handshake := []link.Segment{syn, synack}
-	if r.IntN(4) == 0 {
-		handshake = []link.Segment{synack, syn}
-	}
-
-	var body []link.Segment
-	for x := range 2 {
-		for at := 0; at < len(m.sent[x]); {
-			n := min(1+r.IntN(150), len(m.sent[x])-at)
-			from, to := at, at+n
-			at = to
-			if r.IntN(12) == 0 {
-				continue // lost
-			}
-			for range 1 + max(0, r.IntN(6)-4) {
-				s := segment(x, from, 0)
-				s.Payload = m.sent[x][from:to]
-				s.Length = len(s.Payload)
-				if r.IntN(3) == 0 {
-					s.Ack += uint32(r.IntN(len(m.sent[1-x]) + 1))
+	const workers = 4
+	var counts coverage
+	var mu sync.Mutex
+	t.Run("seeds", func(t *testing.T) {
+		for w := range uint64(workers) {
+			t.Run("", func(t *testing.T) {
+				t.Parallel()
+				var own coverage
+				for seed := 1 + w; seed <= seeds; seed += workers {
+					playSeed(t, seed, &own)
 				}
-				body = append(body, s)
-				for i := from; i < to; i++ {
-					m.captured[x][i] = true
-				}
-				// Should it come again, it may overlap its neighbours.
-				from, to = max(0, from-r.IntN(40)), min(len(m.sent[x]), to+r.IntN(40))
-			}
-		}
-		fin := segment(x, len(m.sent[x]), link.FIN)
-		body = append(body, fin)
-		if r.IntN(4) == 0 {
-			body = append(body, fin)
-		}
-	}
-	// Merge the two sides and disturb the order by a few packets.
-	slices.SortStableFunc(body, func(a, b link.Segment) int {
-		return int(a.Seq-m.isn[side(a)]) - int(b.Seq-m.isn[side(b)])
-	})
-	for i := range body {
-		if r.IntN(3) == 0 {
-			j := min(len(body)-1, i+r.IntN(6))
-			body[i], body[j] = body[j], body[i]
-		}
-	}
-	return m, append(handshake, body...)
-}
-
-func side(s link.Segment) int {
-	if s.Src == endB {
-		return 1
-	}
-	return 0
-}
-
-// TestCutAgainstModel cuts random streams at a snap length: what comes out must
-// be the right bytes in the right places.
-func TestCutAgainstModel(t *testing.T) {
-	for seed := range uint64(300) {
-		r := rand.New(rand.NewPCG(seed, 2))
-		m, packets := random(r)
-		for x := range m.captured {
-			clear(m.captured[x]) // a cut byte may be passed over though another packet has it
-		}
-		ended := 0
-		table := NewTable(Options{Open: func(*Conn) Handler { return &checker{t: t, model: m, ended: &ended} }})
-		snap := r.IntN(100)
-		for i := range packets {
-			packets[i].Payload = packets[i].Payload[:min(snap, len(packets[i].Payload))]
-			table.Add(&packets[i], Mark{Number: i + 1, Nano: 1e18 + int64(i)})
-		}
-		table.Flush()
-		if ended != 1 {
-			t.Fatalf("seed %d: %d connections", seed, ended)
-		}
-	}
-}
-
-// An auditor checks what holds for any input whatsoever.
-type auditor struct {
-	t     testing.TB
-	next  [2]int64
-	live  *int
-	ended bool
-}
-
-func (a *auditor) advance(c *Conn, from Side, n int64) {
-	a.next[from] += n
-	if a.ended || n <= 0 || c.Sides[from].Next != a.next[from] {
-		a.t.Fatalf("connection %d side %d: %d more bytes, offset %d, want %d, ended %v", c.Number, from, n, c.Sides[from].Next, a.next[from], a.ended)
-	}
-}
-
-func (a *auditor) Data(c *Conn, from Side, p []byte, m Mark) { a.advance(c, from, int64(len(p))) }
-func (a *auditor) Gap(c *Conn, from Side, n int64, cut bool, m Mark) {
-	a.advance(c, from, n)
-}
-
-func (a *auditor) End(c *Conn) {
-	if a.ended {
-		a.t.Fatalf("connection %d ended twice", c.Number)
-	}
-	a.ended = true
-	*a.live--
-}
-
-// FuzzTable makes segments of any bytes, ten each.
-func FuzzTable(f *testing.F) {
-	packet := func(tuple byte, flags link.Flags, seq, ack uint16, n, cut, wait byte) []byte {
-		return []byte{tuple, byte(flags), byte(seq >> 8), byte(seq), byte(ack >> 8), byte(ack), n, cut, wait, 0}
-	}
-	const a, b = 0, 1
-	f.Add(slices.Concat(
-		packet(a, link.SYN, 100, 0, 0, 0, 0), packet(b, link.SYN|link.ACK, 500, 101, 0, 0, 0),
-		packet(a, link.ACK, 104, 501, 9, 0, 0), packet(a, link.ACK, 101, 501, 5, 2, 0),
-		packet(a, link.FIN|link.ACK, 113, 501, 0, 0, 0), packet(b, link.FIN|link.ACK, 501, 114, 0, 0, 3),
-		packet(a, link.ACK, 114, 502, 0, 0, 200), packet(a, link.SYN, 9, 0, 0, 0, 0)))
-	f.Add(slices.Concat(packet(b, link.SYN|link.ACK, 0xffff, 0, 0, 0, 0), packet(a, link.RST, 0, 0, 0, 0, 0), packet(a, link.SYN, 0, 0, 3, 0, 0)))
-	// A hole that nothing fills, and ever more behind it.
-	var flood []byte
-	for i := range 200 {
-		flood = append(flood, packet(a, link.ACK, uint16(101+300*i), 0, 255, 0, 0)...)
-	}
-	f.Add(flood)
-	f.Fuzz(func(t *testing.T, in []byte) {
-		live, number := 0, 0
-		clock := time.Unix(1e9, 0)
-		payload := make([]byte, 1024)
-		table := NewTable(Options{MaxConns: 3, MaxEnded: 2, MaxBuffered: 2000, Open: func(*Conn) Handler {
-			live++
-			return &auditor{t: t, live: &live}
-		}})
-		for ; len(in) >= 10; in = in[10:] {
-			number++
-			s := link.Segment{Src: endA, Dst: endB, Flags: link.Flags(in[1] & 0x1f)}
-			s.Src.Port = uint16(in[0] >> 1 & 7)
-			if in[0]>>4&7 == 7 {
-				s.Src = s.Dst // a land attack
-			}
-			if in[0]&1 == 1 {
-				s.Src, s.Dst = s.Dst, s.Src
-			}
-			s.Seq = uint32(in[2])<<8 | uint32(in[3]) | uint32(in[9])<<24
-			s.Ack = uint32(in[4])<<8 | uint32(in[5]) | uint32(in[9])<<28
-			s.Payload = payload[:int(in[6])*4]
-			s.Length = len(s.Payload) + int(in[7])*4
-			clock = clock.Add(time.Duration(int8(in[8])) * 100 * time.Millisecond)
-			table.Add(&s, Mark{Number: number, Nano: clock.UnixNano()})
-			st := table.Stats()
-			if live > st.Open || st.Open > 3 || st.Remembered > 2 || table.tuples.used > 5 || st.Buffered < 0 || st.Buffered > 2000 {
-				t.Fatalf("after %d packets: %+v, %d live, %d tuples", number, st, live, table.tuples.used)
-			}
-		}
-		table.Flush()
-		if st := table.Stats(); live != 0 || st.Open != 0 || st.Buffered != 0 {
-			t.Fatalf("after Flush: %+v, %d live", st, live)
+				mu.Lock()
+				counts.sum(&own)
+				mu.Unlock()
+			})
 		}
 	})
-}
-
-func BenchmarkInOrder(b *testing.B) {
-	for _, conns := range []int{1, 1000, 100_000, 400_000} {
-		b.Run(fmt.Sprintf("conns=%d", conns), func(b *testing.B) {
-			var bytes counter
-			table := NewTable(Options{Open: func(*Conn) Handler { return &bytes }})
-			segments := make([]link.Segment, conns)
-			payload := make([]byte, 50)
-			for i := range segments {
-				s := &segments[i]
-				s.Src = link.EndpointOf(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 50000))
-				s.Dst, s.Seq, s.Flags = endB, 100, link.SYN
-				table.Add(s, Mark{Number: i + 1, Nano: 1})
-				s.Flags, s.Seq, s.Ack, s.Payload, s.Length = link.ACK|link.PSH, 101, 501, payload, len(payload)
-			}
-			b.ReportAllocs()
-			b.ResetTimer()
-			for i := range b.N {
-				s := &segments[i*7919%conns]
-				table.Add(s, Mark{Number: conns + i, Nano: int64(i)})
-				s.Seq += 50
-			}
-		})
+	t.Log(&counts)
+	for _, f := range counts.missing() {
+		t.Errorf("too rare: %s", f)
 	}
 }
-
-// BenchmarkOutOfOrder swaps every two segments.
-func BenchmarkOutOfOrder(b *testing.B) {
-	var bytes counter
-	table := NewTable(Options{Open: func(*Conn) Handler { return &bytes }})
-	payload := make([]byte, 1000)
-	s := link.Segment{Src: endA, Dst: endB, Seq: 100, Flags: link.SYN}
-	table.Add(&s, Mark{Number: 1, Nano: 1})
-	s.Flags, s.Payload, s.Length = link.ACK, payload, len(payload)
-	b.ReportAllocs()
-	for i := range b.N {
-		s.Seq = 101 + 1000*uint32(i^1)
-		table.Add(&s, Mark{Number: i + 2, Nano: int64(i)})
-	}
-}
-
-// BenchmarkStorm opens and closes connections, seven packets each.
-func BenchmarkStorm(b *testing.B) {
-	var bytes counter
-	table := NewTable(Options{Open: func(*Conn) Handler { return &bytes }})
-	payload := make([]byte, 20)
-	b.ReportAllocs()
-	number := 0
-	for i := range b.N {
-		client := link.EndpointOf(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 20), byte(i >> 12), byte(i >> 4)}), uint16(50000+i&15)))
-		add := func(src, dst link.Endpoint, seq, ack uint32, flags link.Flags, p []byte) {
-			number++
-			table.Add(&link.Segment{Src: src, Dst: dst, Seq: seq, Ack: ack, Flags: flags, Payload: p, Length: len(p)}, Mark{Number: number, Nano: int64(i) * 100_000})
-		}
-		add(client, endB, 100, 0, link.SYN, nil)
-		add(endB, client, 500, 101, link.SYN|link.ACK, nil)
-		add(client, endB, 101, 501, link.ACK, payload)
-		add(endB, client, 501, 121, link.ACK, payload[:4])
-		add(endB, client, 505, 121, link.FIN|link.ACK, nil)
-		add(client, endB, 121, 506, link.FIN|link.ACK, nil)
-		add(endB, client, 506, 122, link.ACK, nil)
-	}
-}
-
-type counter int64
-
-func (n *counter) Data(_ *Conn, _ Side, p []byte, _ Mark) { *n += counter(len(p)) }
-func (n *counter) Gap(*Conn, Side, int64, bool, Mark)     {}
-func (n *counter) End(*Conn)                              {}

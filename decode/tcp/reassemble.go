@@ -59,7 +59,11 @@ func (t *Table) data(c *Conn, x Side, seq uint32, s *link.Segment, skip bool, m 
 	case skip && c.Skip[x] && off == st.Next && st.queue == nil && end-off == int64(len(s.Payload)):
 		st.passed(s.Payload, m)
 	default:
+		before := st.Retransmitted
 		t.payload(c, x, off, end, s.Payload, m)
+		if !c.repeatTells(x, s) {
+			st.Retransmitted = before
+		}
 	}
 }
 

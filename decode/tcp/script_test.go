@@ -70,12 +70,13 @@ func (r *recorder) connections() []string {
 // parse reads one packet of a script: the sender (A or B), its flags (S, A, F,
 // R in any order, or - for none), the sequence number, the acknowledgment
 // number if it has the flag, the payload if any; "len=N" is the length on the
-// wire, "@D" the capture time.
+// wire, "@D" the capture time, "id=N" the
+// identification of the IP header, else that is the packet's number.
 //
 //	A SA 100 200 hello len=10 @1.5s
 func parse(t testing.TB, line string, number int, clock *time.Duration) (*link.Segment, Mark) {
 	t.Helper()
-	s := &link.Segment{Src: endA, Dst: endB}
+	s := &link.Segment{Src: endA, Dst: endB, ID: uint16(number)}
 	fields := strings.Fields(line)
 	if fields[0] == "B" {
 		s.Src, s.Dst = endB, endA
@@ -100,6 +101,8 @@ func parse(t testing.TB, line string, number int, clock *time.Duration) (*link.S
 	for _, word := range rest {
 		if text, ok := strings.CutPrefix(word, "len="); ok {
 			length = int(num(text))
+		} else if text, ok := strings.CutPrefix(word, "id="); ok {
+			s.ID = uint16(num(text))
 		} else if text, ok := strings.CutPrefix(word, "@"); ok {
 			d, err := time.ParseDuration(text)
 			if err != nil {

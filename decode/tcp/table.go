@@ -16,8 +16,11 @@ type Options struct {
 	// nil, or returning nil, nobody does.
 	Open func(*Conn) Handler
 	// MaxConns is how many connections are kept that have not ended; beyond
-	// it one is evicted. Default 1<<18.
+	// it one is evicted. Default 1<<17.
 	MaxConns int
+	// MaxAlone is how many of them may be such that only one side was heard,
+	// like those that a flood of SYNs opens. Default 1<<15.
+	MaxAlone int
 	// MaxEnded is how many ended 4-tuples are remembered, to know their
 	// stragglers. Default 1<<16: a minute's where a thousand end each second.
 	MaxEnded int
@@ -60,12 +63,14 @@ type Stats struct {
 // the packets' marks and may jump either way. It is not safe for concurrent
 // use.
 type Table struct {
-	opts    Options
-	tuples  tuples
-	open    list // in order of opening, but for the eviction hand
-	closing list // in order of closing
-	spare   *Conn
-	queues  []*queue // empty ones
+	opts   Options
+	tuples tuples
+	// A connection is in one of three lists: alone and open are in order of opening,
+	// but for the eviction hand, closing in order of closing.
+	alone, open, closing list
+	spare                *Conn
+	queues               []*queue // empty ones
+	copies               copies
 	// flushing: no connection is begun any more, and none kept to be reused.
 	flushing bool
 
@@ -81,7 +86,10 @@ type Table struct {
 // NewTable returns an empty table.
 func NewTable(o Options) *Table {
 	if o.MaxConns <= 0 {
-		o.MaxConns = 1 << 18
+		o.MaxConns = 1 << 17
+	}
+	if o.MaxAlone <= 0 {
+		o.MaxAlone = 1 << 15
 	}
 	if o.MaxEnded <= 0 {
 		o.MaxEnded = 1 << 16
@@ -104,7 +112,7 @@ func (t *Table) Connections() int { return t.stats.Connections }
 // Stats counts what was seen so far.
 func (t *Table) Stats() Stats {
 	s := t.stats
-	s.Open = t.open.n + t.closing.n
+	s.Open = t.held()
 	s.Remembered = t.tuples.ended.n
 	return s
 }
@@ -164,6 +172,14 @@ func (t *Table) AddAt(p Place, s *link.Segment, hash uint32, skip bool, m Mark) 
 	}
 	t.unsure = t.unsure || tp.conv.unsure(dir, s)
 	tp.conv.observe(dir, s, fresh, &t.streams)
+	// A copy of an acknowledgment does no harm.
+	tells := s.Flags&(link.SYN|link.FIN|link.RST) != 0 || s.Length > 0 && (c == nil || c.repeatTells(c.side(dir), s))
+	if tells && m.Nano != 0 && t.copies.repeats(tp, dir, s, t.now) && !fresh {
+		if c != nil {
+			c.Copies++
+		}
+		return
+	}
 	if c == nil && !fresh && tp.straggler(dir, s) {
 		t.stats.Late++
 		return
@@ -181,19 +197,18 @@ func (t *Table) AddAt(p Place, s *link.Segment, hash uint32, skip bool, m Mark) 
 // Flush ends every connection, in order of appearance.
 func (t *Table) Flush() {
 	t.flushing, t.spare = true, nil
-	all := make([]*Conn, 0, t.open.n+t.closing.n)
-	for c := t.open.head; c != nil; c = c.next {
-		all = append(all, c)
-	}
-	for c := t.closing.head; c != nil; c = c.next {
-		all = append(all, c)
+	all := make([]*Conn, 0, t.held())
+	for _, l := range []*list{&t.alone, &t.open, &t.closing} {
+		for c := l.head; c != nil; c = c.next {
+			all = append(all, c)
+		}
 	}
 	slices.SortFunc(all, func(a, b *Conn) int { return cmp.Compare(a.Number, b.Number) })
 	for i, c := range all {
 		t.end(c)
 		all[i] = nil // let go of it: sessions need the memory
 	}
-	t.flushing = false
+	t.flushing, t.copies = false, copies{}
 }
 
 // begin makes the connection that a segment opens.
@@ -201,8 +216,17 @@ func (t *Table) begin(tp *tuple, dir uint8, fresh bool, s *link.Segment, m Mark)
 	if !fresh {
 		t.tuples.revive(tp)
 	}
-	if t.open.n+t.closing.n >= t.opts.MaxConns {
-		t.evict()
+	switch {
+	case t.alone.n >= t.opts.MaxAlone:
+		t.evict(&t.alone)
+	case t.held() < t.opts.MaxConns:
+	case t.closing.n > 0:
+		t.stats.Evicted++
+		t.end(t.closing.head)
+	case t.alone.n > 0:
+		t.evict(&t.alone)
+	default:
+		t.evict(&t.open)
 	}
 	c := t.allocate()
 	t.stats.Connections++
@@ -211,9 +235,32 @@ func (t *Table) begin(tp *tuple, dir uint8, fresh bool, s *link.Segment, m Mark)
 	if s.Flags&(link.SYN|link.ACK|link.RST) == link.SYN|link.ACK {
 		c.turn()
 	}
-	tp.conn = c
-	t.open.push(c)
+	tp.conn, c.alone = c, true
+	t.alone.push(c)
 	return c
+}
+
+// held is how many connections have not ended.
+func (t *Table) held() int { return t.alone.n + t.open.n + t.closing.n }
+
+// heard moves a connection to the others once both sides were.
+func (t *Table) heard(c *Conn) {
+	if c.alone && c.Sides[0].Packets > 0 && c.Sides[1].Packets > 0 {
+		t.listOf(c).remove(c)
+		c.alone = false
+		t.listOf(c).push(c)
+	}
+}
+
+// listOf is the list that a connection is in.
+func (t *Table) listOf(c *Conn) *list {
+	switch {
+	case c.closed:
+		return &t.closing
+	case c.alone:
+		return &t.alone
+	}
+	return &t.open
 }
 
 // follow returns the connection's handler, which is asked for when it is first
@@ -246,11 +293,7 @@ func (t *Table) end(c *Conn) {
 		t.tuples.revive(old)
 		t.tuples.remove(old)
 	}
-	if c.closed {
-		t.closing.remove(c)
-	} else {
-		t.open.remove(c)
-	}
+	t.listOf(c).remove(c)
 	t.follow(c).End(c)
 }
 
@@ -276,22 +319,17 @@ func (t *Table) expire() {
 	t.due = math.MaxInt64
 }
 
-// evict ends one connection to make room: one that is closed anyway, else the
-// least recently used as far as one bit tells (the CLOCK algorithm), which
-// costs packets nothing. A flood of SYNs evicts itself first.
-func (t *Table) evict() {
+// evict ends one connection of a list to make room: the least recently used as
+// far as one bit tells (the CLOCK algorithm), which costs packets nothing.
+func (t *Table) evict(l *list) {
 	t.stats.Evicted++
-	if c := t.closing.head; c != nil {
-		t.end(c)
-		return
-	}
-	for t.open.head.touched {
-		c := t.open.head
+	for l.head.touched {
+		c := l.head
 		c.touched = false
-		t.open.remove(c)
-		t.open.push(c)
+		l.remove(c)
+		l.push(c)
 	}
-	t.end(t.open.head)
+	t.end(l.head)
 }
 
 // close moves a connection to those that wait for stragglers only.
@@ -299,7 +337,7 @@ func (t *Table) close(c *Conn) {
 	if c.closed {
 		return
 	}
-	t.open.remove(c)
+	t.listOf(c).remove(c)
 	c.closed, c.closedAt = true, t.now
 	t.closing.push(c)
 	if t.due = min(t.due, t.now+int64(t.opts.Linger)); t.closing.n > t.opts.MaxClosed {

@@ -628,9 +628,9 @@ func TestLinger(t *testing.T) {
 // storm adds a SYN, and if both an answer, of connection i.
 func storm(table *Table, i, number int, both bool) {
 	client := link.EndpointOf(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 24), byte(i >> 16), byte(i >> 8)}), uint16(1024+i&0xff)))
-	table.Add(&link.Segment{Src: client, Dst: endB, Seq: 100, Flags: link.SYN}, Mark{Number: number, Nano: 1})
+	table.Add(&link.Segment{Src: client, Dst: endB, Seq: 100, Flags: link.SYN, ID: uint16(number)}, Mark{Number: number, Nano: 1})
 	if both {
-		table.Add(&link.Segment{Src: endB, Dst: client, Seq: 500, Ack: 101, Flags: link.SYN | link.ACK}, Mark{Number: number + 1, Nano: 1})
+		table.Add(&link.Segment{Src: endB, Dst: client, Seq: 500, Ack: 101, Flags: link.SYN | link.ACK, ID: uint16(number + 1)}, Mark{Number: number + 1, Nano: 1})
 	}
 }
 
