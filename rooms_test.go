@@ -29,6 +29,8 @@ var confined = map[string][]string{
 	"go.yaml.in/yaml":                        {"kb"},
 	"github.com/klauspost/compress":          {"capture/pcapfile", "bench"},
 	"github.com/klauspost/readahead":         {"capture/pcapfile"},
+	"github.com/pierrec/lz4":                 {"capture/pcapfile"},
+	"github.com/ulikunitz/xz":                {"capture/pcapfile"},
 	"golang.org/x/net":                       {"decode/dns"},
 	"github.com/spf13/cobra":                 {"cmd/mqttriage"},
 	"golang.org/x/term":                      {"cmd/mqttriage"},
@@ -123,6 +125,7 @@ func TestDecodeFolders(t *testing.T) {
 		"decode/mqtt":  {},
 		"decode/tls":   {},
 		"decode/http":  {},
+		"decode/ws":    {},
 		"decode/dns":   {},
 		"decode/proxy": {},
 	}

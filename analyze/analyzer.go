@@ -42,7 +42,10 @@ const (
 	maxWaiting = 4096
 	// maxSilent bounds how many connections without MQTT are kept in all: a
 	// flood of SYNs must not fill the memory.
-	maxSilent = 1 << 17
+	maxSilent = 1 << 16
+	// maxSessions bounds how many connections are kept in all, which then take
+	// some 600 MB.
+	maxSessions = 1 << 20
 	// maxFindings bounds what Findings returns: a scan of a thousand hosts is
 	// one story, not a thousand.
 	maxFindings = 200
@@ -60,6 +63,10 @@ func (a *Analyzer) Add(s *decode.Session) {
 }
 
 func (a *Analyzer) keep(s *decode.Session) {
+	if len(a.sessions) >= maxSessions {
+		a.notKept++
+		return
+	}
 	if !s.MQTT {
 		if a.silent >= maxSilent {
 			a.notKept++

@@ -162,6 +162,11 @@ type Facts struct {
 	// Encrypted: every session of the finding is behind TLS that was not
 	// decrypted (true), or none is.
 	Encrypted Fact[bool] `json:"encrypted,omitzero"`
+	// Transport is what carries the MQTT packets, where all agree: "tcp", "tls",
+	// "ws" or "wss".
+	Transport Fact[string] `json:"transport,omitzero"`
+	// HTTPAnswered: a CONNECT was answered in HTTP.
+	HTTPAnswered Fact[bool] `json:"http_answered,omitzero"`
 	// SNI and ALPN are the TLS server name and the first protocol that the
 	// clients ask for, where all agree; ALPN is "" where none is asked for.
 	SNI  Fact[string] `json:"sni,omitzero"`
@@ -172,6 +177,16 @@ type Facts struct {
 	// where only its presence shows. TLSAlertBy is "client" or "broker".
 	TLSAlert   Fact[string] `json:"tls_alert,omitzero"`
 	TLSAlertBy Fact[string] `json:"tls_alert_by,omitzero"`
+	// CertSubject and CertNotAfter are the name in the broker's certificate and
+	// the day after which it is not valid any more ("2026-05-01"), where it is
+	// visible. CertInDate: it was valid when the client was shown it.
+	// CertNamesServer: it is made out for the server name that the client asks for.
+	CertSubject     Fact[string] `json:"cert_subject,omitzero"`
+	CertNotAfter    Fact[string] `json:"cert_not_after,omitzero"`
+	CertInDate      Fact[bool]   `json:"cert_in_date,omitzero"`
+	CertNamesServer Fact[bool]   `json:"cert_names_server,omitzero"`
+	// WSText: MQTT came in text frames, which it must not [MQTT-6.0.0-1].
+	WSText Fact[bool] `json:"ws_text,omitzero"`
 	// HTTPStatus is the status with which an HTTP or WebSocket upgrade request
 	// was answered; WSUpgrade says that the request asked for a WebSocket,
 	// WSProtocol that it offered the subprotocol mqtt, HTTPPath its path.

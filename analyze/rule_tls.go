@@ -44,16 +44,17 @@ func plainToTLS(b *broker, s *session) bool {
 }
 
 // upgradeFailed reports a WebSocket upgrade that was refused, ignored, or
-// answered without the subprotocol mqtt [MQTT-6.0.0-3].
+// answered without the subprotocol mqtt [MQTT-6.0.0-3], unless MQTT went on all
+// the same.
 func upgradeFailed(b *broker, s *session) bool {
 	if s.HTTP == nil || !s.HTTP.Upgrade {
 		return false
 	}
 	switch s.HTTP.Status {
 	case 0:
-		return b.webPort() && s.BrokerClosed.Seen() && !s.BrokerGap && s.BrokerFirst == decode.FirstNothing
+		return b.webPort() && s.BrokerClosed.Seen() && !s.BrokerGap && s.BrokerInner == decode.FirstNothing
 	case 101:
-		return !s.HTTP.Accepted && s.BrokerFirst == decode.FirstHTTP
+		return !s.HTTP.Accepted && s.Connack == nil
 	}
 	return true
 }

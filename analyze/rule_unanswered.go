@@ -16,13 +16,13 @@ const idleProbe = 4 * time.Second
 // CONNECT or after it. FIN and RST mean the same here: the kernel sends RST when
 // bytes were left unread.
 func turnedAway(b *broker, s *session) bool {
-	return closedUnanswered(s.Session) && !plainToTLS(b, s)
+	return closedUnanswered(s.Session) && !plainToTLS(b, s) && !upgradeFailed(b, s)
 }
 
 func closedBeforeConnack(_ *broker, ss []*session) []draft {
 	turnedAway, idle := ss[:0], []*session(nil)
 	for _, s := range ss {
-		if !s.ConnectAt.Seen() && !s.ConnectBegan.Seen() && s.TLS == nil && s.Closed.Sub(s.SynAck) >= idleProbe {
+		if !s.ConnectAt.Seen() && !s.ConnectBegan.Seen() && (s.TLS == nil || s.TLS.Decrypted) && s.Closed.Sub(s.SynAck) >= idleProbe {
 			idle = append(idle, s)
 			continue
 		}
@@ -38,8 +38,8 @@ const minSilence = time.Second
 
 // unanswered reports a CONNECT that arrived, by the broker's TCP, and was not
 // answered until the client gave up or the capture ended.
-func unanswered(_ *broker, s *session) bool {
-	if s.Outcome != decode.Unanswered || s.ClosedBy == decode.Broker || !s.ConnectAcked {
+func unanswered(b *broker, s *session) bool {
+	if s.Outcome != decode.Unanswered || upgradeFailed(b, s) || s.ClosedBy == decode.Broker || !s.ConnectAcked {
 		return false
 	}
 	return either(&s.Closed, &s.CaptureEnd).Sub(s.ConnectAt) >= minSilence

@@ -55,7 +55,7 @@ func (b *broker) webPort() bool {
 // A WebSocket upgrade that goes unanswered counts here at MQTT's own ports: the
 // packets do not tell a plain listener from one that wants a subprotocol.
 func httpToMQTT(b *broker, s *session) bool {
-	return s.First == decode.FirstHTTP && s.BrokerFirst != decode.FirstHTTP && (!b.webPort() || s.HTTP == nil || !s.HTTP.Upgrade)
+	return s.Inner == decode.FirstHTTP && s.BrokerInner != decode.FirstHTTP && (!b.webPort() || s.HTTP == nil || !s.HTTP.Upgrade)
 }
 
 // spokenTo is the evidence for a wrong protocol: the first bytes, as far as

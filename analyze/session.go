@@ -97,12 +97,17 @@ func hasFailed(s *decode.Session) bool {
 func closedUnanswered(s *decode.Session) bool {
 	return s.Connack == nil && s.ClosedBy == decode.Broker && !s.Rare().Refusal.Seen() &&
 		s.SynAck.Seen() && !s.BrokerGap &&
-		((s.First == decode.FirstNothing || s.First == decode.FirstMQTT) && (s.BrokerFirst == decode.FirstNothing || s.DisconnectBy == decode.Broker) || closedInsideTLS(s))
+		((s.Inner == decode.FirstNothing || s.Inner == decode.FirstMQTT) && (s.BrokerInner == decode.FirstNothing || s.DisconnectBy == decode.Broker || answeredInHTTP(s)) || closedInsideTLS(s))
+}
+
+// answeredInHTTP reports MQTT that was answered in HTTP.
+func answeredInHTTP(s *decode.Session) bool {
+	return s.Inner == decode.FirstMQTT && s.BrokerInner == decode.FirstHTTP
 }
 
 // closedInsideTLS reports the same of a connection behind TLS: the client sent
 // application data, and no record of the broker after it could hold a CONNACK.
 func closedInsideTLS(s *decode.Session) bool {
-	return s.TLS != nil && s.TLS.FirstData.Seen() && s.TLS.AnswerRecords == 0 && s.TLS.Alert == "" &&
+	return s.TLS != nil && !s.TLS.Decrypted && s.TLS.FirstData.Seen() && s.TLS.AnswerRecords == 0 && s.TLS.Alert == "" &&
 		s.BrokerFirst == decode.FirstTLS && !s.ClientGap && !s.Has(decode.NoteDesync)
 }

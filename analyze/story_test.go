@@ -68,6 +68,7 @@ func (st *story) secure(at float64, sni string) *decode.Session {
 	s := st.connect(at, "10.0.0.2", "")
 	s.Connect, s.MQTT, s.ConnectAt, s.ConnectBegan, s.FirstPacket = nil, false, decode.Event{}, decode.Event{}, 0
 	s.Transport, s.First, s.BrokerFirst = decode.TLSTransport, decode.FirstTLS, decode.FirstTLS
+	s.Inner, s.BrokerInner = s.First, s.BrokerFirst
 	s.Broker = addr(8883)
 	s.TLS = &decode.TLS{Version: "1.2", SNI: sni}
 	return s

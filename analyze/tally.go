@@ -11,8 +11,8 @@ import (
 // Totals counts the sessions.
 type Totals struct {
 	Connections, Sessions, Accepted, Rejected, Unanswered, Refused, TLSFailed, NotMQTT, Unknown int
-	// NotKept counts connections without MQTT of which so many were seen that
-	// the later ones were only counted.
+	// NotKept counts connections that were only counted, because so many came
+	// before them.
 	NotKept int
 	// Encrypted counts the unknown sessions whose client began TLS and of which
 	// therefore nothing more is known.

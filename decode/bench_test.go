@@ -69,7 +69,7 @@ func BenchmarkFollow(b *testing.B) {
 				}
 				b.StartTimer()
 				for rest := frames; len(rest) > 0; rest = rest[min(len(rest), 800):] {
-					d.take(rest[:min(len(rest), 800)])
+					d.take(&bundle{frames: rest[:min(len(rest), 800)]})
 				}
 				d.Close()
 			}

@@ -8,6 +8,8 @@ import (
 	"github.com/mqttriage/mqttriage/decode/link"
 	"github.com/mqttriage/mqttriage/decode/mqtt"
 	"github.com/mqttriage/mqttriage/decode/tcp"
+	"github.com/mqttriage/mqttriage/decode/tls"
+	"github.com/mqttriage/mqttriage/decode/ws"
 )
 
 // Options says which capture is decoded and what is known beforehand.
@@ -17,6 +19,9 @@ type Options struct {
 	Index   int
 	// Ports are further ports that belong to brokers, beside 1883 and 8883.
 	Ports []uint16
+	// Keys are secrets of TLS connections that come from elsewhere than the
+	// capture. They are only read.
+	Keys *tls.Keys
 }
 
 // Stats counts what one capture held.
@@ -47,6 +52,10 @@ type Decoder struct {
 	names map[netip.Addr]string
 	// spare are followers that can be used again.
 	spare []*follower
+	// keys are the secrets of TLS connections, inflaters what may be spent on
+	// compressed WebSockets.
+	keys      tls.Keys
+	inflaters ws.Budget
 	// settling settles connections that have ended; nil when that is done at
 	// once.
 	settling *settling
@@ -63,10 +72,15 @@ const maxNames = 16384
 func New(opts Options, emit func(*Session)) *Decoder {
 	d := &Decoder{opts: opts, emit: emit, link: link.NewDecoder()}
 	d.origin = &Origin{Capture: opts.Capture, Index: opts.Index}
+	d.keys.Base = opts.Keys
 	d.names = map[netip.Addr]string{}
 	d.table = tcp.NewTable(tcp.Options{Open: d.open})
 	return d
 }
+
+// AddSecrets takes key-log lines that the capture itself brings, before the
+// packets of the connections that they belong to. Read does that by itself.
+func (d *Decoder) AddSecrets(log []byte) { d.keys.Add(log) }
 
 // Add takes the next packet. It never fails: what cannot be decoded is counted
 // by reason.
@@ -100,6 +114,9 @@ func (d *Decoder) follow(f *frame, at tcp.Place) {
 	d.packets++
 	if f.at.Nano >= d.end.Nano {
 		d.end = event(f.at)
+	}
+	if n := int(f.segment.Fragments); n > 0 {
+		d.undecoded[link.Fragment] -= n - 1 // they were waiting for this one
 	}
 	switch f.reason {
 	case link.OK:

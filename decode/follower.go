@@ -19,9 +19,11 @@ type follower struct {
 	connect    *mqtt.Connect
 	connack    *mqtt.Connack
 	disconnect *mqtt.Disconnect
-	// secure and web follow a TLS handshake and an HTTP request; nil without.
+	// secure and web follow a TLS connection and an HTTP request, within are the
+	// streams inside those; nil without.
 	secure *secure
 	web    *web
+	within *within
 	rare   *Rare
 	// proxy is from whom a PROXY protocol header speaks; nil without one, the
 	// address is invalid where it does not say.
@@ -46,15 +48,43 @@ type follower struct {
 // A direction is one side's stream.
 type direction struct {
 	framer mqtt.Framer
-	// kind is what the stream is, once its first bytes tell; head keeps them
-	// until then.
-	head  []byte
+	opening
 	first Event
 	// began is the packet with the first byte of the MQTT packet that is
 	// under way.
 	began Event
-	kind  mqtt.Kind
 	gap   bool
+}
+
+// An opening is the beginning of a stream: what the stream is, once its first
+// bytes tell; head keeps them until then.
+type opening struct {
+	head []byte
+	kind mqtt.Kind
+}
+
+// take returns the bytes of the stream to go on with, nil while it takes more
+// to tell what the stream is.
+func (o *opening) take(p []byte) []byte {
+	if o.kind != mqtt.KindNeedMore {
+		return p
+	}
+	if len(o.head) > 0 {
+		p = append(o.head, p...)
+	}
+	if o.kind = mqtt.Detect(p); o.kind == mqtt.KindNeedMore {
+		o.head = slices.Clone(p)
+		return nil
+	}
+	o.head = nil
+	return p
+}
+
+// miss says that bytes are missing: what comes next is not the stream's start.
+func (o *opening) miss() {
+	if o.kind == mqtt.KindNeedMore {
+		o.head, o.kind = nil, mqtt.KindOther
+	}
 }
 
 // Data follows in-order bytes of one side.
@@ -67,44 +97,48 @@ func (f *follower) Data(c *tcp.Conn, from tcp.Side, p []byte, m tcp.Mark) {
 	if len(dir.head) == 0 && dir.framer.Between() {
 		dir.began = at
 	}
-	if dir.kind == mqtt.KindNeedMore {
-		if len(dir.head) > 0 {
-			p = append(dir.head, p...)
-		}
-		if proxy.Begins(p) && f.proxy == nil {
-			client, size := proxy.Parse(p)
-			if size == 0 && len(p) < proxy.MaxHeader {
-				dir.head = slices.Clone(p)
-				return
-			}
-			if size > 0 {
-				f.proxy, dir.head, p = &client, nil, p[size:]
-				f.note(NoteProxyProtocol)
-				if len(p) == 0 {
-					return
-				}
-			}
-		}
-		if dir.kind = mqtt.Detect(p); dir.kind == mqtt.KindNeedMore {
-			dir.head = slices.Clone(p)
+	if dir.kind == mqtt.KindNeedMore && f.proxy == nil {
+		if p = f.unproxy(dir, p); len(p) == 0 {
 			return
 		}
-		dir.head = nil
+	}
+	if p = dir.take(p); p == nil {
+		return
 	}
 	switch {
-	case f.speaksMQTT(c, from):
+	case believed(dir.kind, f.dirs[1-from].kind, f.atBroker(c)):
 		f.feed(c, from, p, at)
+		// Nothing is learnt any more from packets that no handshake has, nor from any
+		// once their boundaries are lost.
+		c.Skip[from] = dir.framer.Lost() || f.firstPacket != 0 && dir.framer.Between()
+		if c.Skip[from] && c.Known[from] == 0 {
+			c.Known[from] = c.Sides[from].Next
+		}
 	case f.follows(mqtt.KindTLS):
-		if f.secure == nil {
-			f.secure = new(secure)
-		}
-		f.secure.feed(from, f.clientSide(c, from, mqtt.KindTLS), p, at)
+		f.behindTLS(c, from, p, at)
 	case f.follows(mqtt.KindHTTP):
-		if f.web == nil {
-			f.web = new(web)
-		}
-		f.web.feed(from == f.clientSide(c, from, mqtt.KindHTTP), p)
+		f.overWeb(c, from, f.clientSide(c, from, mqtt.KindHTTP), p, at)
 	}
+}
+
+// unproxy takes a PROXY protocol header from the front of a stream. It returns
+// what is left, which is empty while the header is not whole.
+func (f *follower) unproxy(dir *direction, p []byte) []byte {
+	if len(dir.head) == 0 && !proxy.Begins(p) {
+		return p
+	}
+	p = append(dir.head, p...)
+	dir.head = nil
+	client, size := proxy.Parse(p)
+	switch {
+	case size > 0:
+		f.proxy, p = &client, p[size:]
+		f.note(NoteProxyProtocol)
+	case size == 0 && len(p) < proxy.MaxHeader:
+		dir.head = slices.Clone(p)
+		return nil
+	}
+	return p
 }
 
 // follows reports that a stream of the kind was recognised on either side: the
@@ -125,21 +159,26 @@ func (f *follower) clientSide(c *tcp.Conn, from tcp.Side, kind mqtt.Kind) tcp.Si
 	return from
 }
 
-// speaksMQTT reports whether a direction is MQTT. What begins in mid-stream or
-// with another packet than CONNECT and CONNACK is believed only at a broker's
-// port or where the other direction is certain.
-func (f *follower) speaksMQTT(c *tcp.Conn, from tcp.Side) bool {
-	switch f.dirs[from].kind {
+// believed reports whether a stream of a kind is MQTT, by the kind of the stream
+// in the other direction. What begins in mid-stream or with another packet than
+// CONNECT and CONNACK is believed only at a broker's port or where the other
+// direction is certain.
+func believed(kind, other mqtt.Kind, atBroker bool) bool {
+	switch kind {
 	case mqtt.KindConnect, mqtt.KindConnack:
 		return true
 	case mqtt.KindConnectLike, mqtt.KindOtherMQTT:
-		other := f.dirs[1-from].kind
-		return other == mqtt.KindConnect || other == mqtt.KindConnack ||
-			IsBrokerPort(c.Port(0), f.d.opts.Ports) || IsBrokerPort(c.Port(1), f.d.opts.Ports)
+		return other == mqtt.KindConnect || other == mqtt.KindConnack || atBroker
 	}
 	return false
 }
 
+// atBroker reports that one of the ports is a broker's.
+func (f *follower) atBroker(c *tcp.Conn) bool {
+	return IsBrokerPort(c.Port(0), f.d.opts.Ports) || IsBrokerPort(c.Port(1), f.d.opts.Ports)
+}
+
+// feed takes bytes of MQTT.
 func (f *follower) feed(c *tcp.Conn, from tcp.Side, p []byte, at Event) {
 	dir := &f.dirs[from]
 	for len(p) > 0 {
@@ -152,9 +191,6 @@ func (f *follower) feed(c *tcp.Conn, from tcp.Side, p []byte, at Event) {
 			break
 		}
 	}
-	// Nothing is learnt any more from packets that no handshake has, nor from any
-	// once their boundaries are lost.
-	c.Skip[from] = dir.framer.Lost() || f.firstPacket != 0 && dir.framer.Between()
 }
 
 // frame takes one whole MQTT packet; end is how many bytes of the stream it
@@ -237,24 +273,26 @@ func (f *follower) learnRoles(c *tcp.Conn, from tcp.Side, t mqtt.Type) {
 // Gap follows a hole in one side's stream.
 func (f *follower) Gap(c *tcp.Conn, from tcp.Side, n int64, cut bool, m tcp.Mark) {
 	dir := &f.dirs[from]
-	dir.gap = true
 	c.Skip[from] = false
 	// A hole behind the handshake takes nothing from what is known of it.
-	if f.connack == nil || f.connect == nil {
+	handshake := f.connack == nil || f.connect == nil
+	// Nor does one that a snap length cut: it shows when its sender spoke.
+	dir.gap = dir.gap || handshake || !cut
+	if handshake {
 		if cut {
 			f.note(NoteCutPackets)
 		} else {
 			f.note(NoteGap)
 		}
 	}
-	if dir.kind == mqtt.KindNeedMore {
-		dir.head = nil // what comes next is not the stream's start
-		dir.kind = mqtt.KindOther
-		return
-	}
-	f.skip(c, from, n, event(m))
-	if f.secure != nil {
-		f.secure.scanner[from].Skip(n)
+	dir.miss()
+	switch {
+	case f.secure != nil:
+		f.secure.skip(from, n)
+	case f.web != nil:
+		f.web.skip(from == f.clientSide(c, from, mqtt.KindHTTP), n, func(n int64) { f.skip(c, from, n, event(m)) })
+	case dir.kind != mqtt.KindOther:
+		f.skip(c, from, n, event(m))
 	}
 }
 

@@ -57,8 +57,11 @@ func (d *Decoder) read(source capture.Source, b *bundle) error {
 const lookAhead = 16
 
 // take follows the frames of a bundle.
-func (d *Decoder) take(frames []frame) {
-	for len(frames) > 0 {
+func (d *Decoder) take(b *bundle) {
+	for _, log := range b.batch.Secrets {
+		d.AddSecrets(log)
+	}
+	for frames := b.frames; len(frames) > 0; {
 		group := frames[:min(len(frames), lookAhead)]
 		frames = frames[len(group):]
 		var places [lookAhead]tcp.Place
@@ -77,7 +80,7 @@ func (d *Decoder) readAlone(source capture.Source) error {
 		if err := d.read(source, &b); err != nil {
 			return err
 		}
-		d.take(b.frames)
+		d.take(&b)
 	}
 }
 
@@ -91,7 +94,7 @@ func (d *Decoder) readAhead(source capture.Source) error {
 		if err := d.read(source, &first); err != nil {
 			return err
 		}
-		d.take(first.frames)
+		d.take(&first)
 	}
 	empty, full := make(chan *bundle, ahead), make(chan *bundle, ahead)
 	empty <- &first
@@ -109,7 +112,7 @@ func (d *Decoder) readAhead(source capture.Source) error {
 		}
 	}()
 	for b := range full {
-		d.take(b.frames)
+		d.take(b)
 		empty <- b
 	}
 	return err

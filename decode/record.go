@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mqttriage/mqttriage/decode/mqtt"
+	"github.com/mqttriage/mqttriage/decode/tls"
 )
 
 // Record is the session record: what crosses a file or machine boundary, one
@@ -61,6 +62,29 @@ type RecordTLS struct {
 	Alert     string   `json:"alert,omitempty"`
 	AlertBy   Side     `json:"alert_by,omitempty"`
 	Decrypted bool     `json:"decrypted"`
+	// Certificate is the broker's, ClientCertificate the client's, where they are
+	// visible.
+	Certificate       *RecordCertificate `json:"certificate,omitempty"`
+	ClientCertificate *RecordCertificate `json:"client_certificate,omitempty"`
+}
+
+// RecordCertificate is what a certificate says.
+type RecordCertificate struct {
+	Subject   string   `json:"subject"`
+	Issuer    string   `json:"issuer"`
+	Names     []string `json:"names"`
+	NotBefore Stamp    `json:"not_before"`
+	NotAfter  Stamp    `json:"not_after"`
+}
+
+func recordCertificate(c *tls.Certificate) *RecordCertificate {
+	if c == nil {
+		return nil
+	}
+	return &RecordCertificate{
+		Subject: c.Subject, Issuer: c.Issuer, Names: append([]string{}, c.Names...),
+		NotBefore: Stamp(c.NotBefore), NotAfter: Stamp(c.NotAfter),
+	}
 }
 
 // RecordHTTP is what an HTTP request and its answer say.
@@ -70,6 +94,12 @@ type RecordHTTP struct {
 	Upgrade     bool   `json:"upgrade"`
 	Subprotocol bool   `json:"subprotocol"`
 	Status      int    `json:"status,omitempty"`
+	// Protocols are the subprotocols offered, Protocol the one agreed on.
+	Protocols []string `json:"protocols,omitempty"`
+	Protocol  string   `json:"protocol,omitempty"`
+	// Text says that MQTT came in text frames; CloseCode is the Close frame's.
+	Text      bool   `json:"text,omitempty"`
+	CloseCode uint16 `json:"close_code,omitempty"`
 }
 
 // RecordPackets are packet numbers in the capture; 0 is left out.
@@ -148,10 +178,12 @@ func (s *Session) Record() Record {
 		r.TLS = &RecordTLS{
 			Version: t.Version, SNI: t.SNI, ALPN: append([]string{}, t.ALPN...),
 			Alert: t.Alert, AlertBy: t.AlertBy, Decrypted: t.Decrypted,
+			Certificate: recordCertificate(t.Certificate), ClientCertificate: recordCertificate(t.ClientCertificate),
 		}
 	}
 	if h := s.HTTP; h != nil {
-		r.HTTP = &RecordHTTP{Method: h.Method, Path: h.Path, Upgrade: h.Upgrade, Subprotocol: h.Subprotocol, Status: h.Status}
+		r.HTTP = &RecordHTTP{Method: h.Method, Path: h.Path, Upgrade: h.Upgrade, Subprotocol: h.Subprotocol, Status: h.Status,
+			Protocols: h.Protocols, Protocol: h.Protocol, Text: h.Text, CloseCode: h.CloseCode}
 	}
 	if s.Disconnect != nil && s.Disconnect.HasCode {
 		r.DisconnectCode = mqtt.FormatCode(s.Disconnect.Code)

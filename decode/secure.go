@@ -5,22 +5,29 @@ import (
 	"github.com/mqttriage/mqttriage/decode/tls"
 )
 
-// secure follows a TLS connection from outside. It tells who ended the
+// secure follows a TLS connection. From outside it tells who ended the
 // handshake with an alert and whether the broker sent anything that could be a
-// CONNACK.
+// CONNACK; with the connection's secrets it hands over what is inside.
 type secure struct {
-	scanner [2]tls.Scanner
-	// hello gathers the handshake fragments up to the first whole message;
-	// after that it is nil and heard is set.
-	hello  [2][]byte
-	heard  [2]bool
+	conn *tls.Conn
+	// plain takes the bytes inside.
+	plain  func(c *tcp.Conn, from tcp.Side, p []byte, at Event)
+	hole   func(c *tcp.Conn, from tcp.Side, at Event)
 	cipher [2]bool // ChangeCipherSpec seen: handshake and alert records are sealed
+	begun  [2]bool // plain bytes were handed over
+	holed  [2]bool // some are missing since then
 
-	// firstSealed and lastSealed are the packets with each side's first and
-	// latest application-data record; records counts them.
+	// firstSealed is the packet with each side's first application-data record;
+	// records counts them.
 	firstSealed [2]Event
 	records     [2]int
 	out         TLS
+
+	// What is being fed.
+	c      *tcp.Conn
+	client tcp.Side
+	at     Event
+	yield  func(from int, r tls.Record)
 }
 
 const (
@@ -31,40 +38,72 @@ const (
 	// ticket is larger than 160 bytes with every common library, and a CONNACK
 	// with all its numeric properties and a short reason is smaller.
 	ticketSize = 160
-	// maxHello bounds a hello that spans records.
-	maxHello = 16 << 10
 )
 
-// feed follows the bytes of one side.
-func (x *secure) feed(from tcp.Side, client tcp.Side, p []byte, at Event) {
-	x.scanner[from].Feed(p, func(r tls.Record) {
-		switch r.Type {
-		case tls.Handshake:
-			x.handshake(from, client, r)
-		case tls.ChangeCipherSpec:
-			x.cipher[from] = true
-		case tls.Alert:
-			x.alert(from, client, r, at)
-		case tls.ApplicationData:
-			x.sealed(from, client, r, at)
-		}
-	})
+func newSecure(keys *tls.Keys, f *follower) *secure {
+	x := &secure{conn: tls.NewConn(keys), plain: f.insideTLS, hole: f.holeInsideTLS}
+	x.yield = x.record
+	return x
 }
 
-func (x *secure) handshake(from, client tcp.Side, r tls.Record) {
-	if x.heard[from] {
+// feed follows the bytes of one side.
+func (x *secure) feed(c *tcp.Conn, from, client tcp.Side, p []byte, at Event) {
+	x.c, x.client, x.at = c, client, at
+	x.conn.Feed(int(from), p, x.yield)
+}
+
+// skip follows a hole in one side's bytes.
+func (x *secure) skip(from tcp.Side, n int64) {
+	x.conn.Skip(int(from), n)
+	x.miss(from)
+}
+
+// miss notes that plain bytes are missing. Ahead of the first that were read
+// nothing is: what was not opened there is the handshake, or early data that the
+// broker did not take either (RFC 8446 §4.2.10).
+func (x *secure) miss(from tcp.Side) { x.holed[from] = x.begun[from] }
+
+func (x *secure) record(side int, r tls.Record) {
+	from := tcp.Side(side)
+	if r.Opened {
+		x.opened(from, r)
 		return
 	}
-	x.hello[from] = append(x.hello[from], r.Body...)
-	h, whole := tls.ParseHello(x.hello[from])
-	if !whole && len(x.hello[from]) < maxHello {
-		return
+	switch r.Type {
+	case tls.ChangeCipherSpec:
+		x.cipher[from] = true
+	case tls.Alert:
+		x.alert(from, x.client, r, x.at)
+	case tls.ApplicationData:
+		x.miss(from)
+		x.sealed(from, x.client, r, x.at)
 	}
-	x.heard[from], x.hello[from] = true, nil
-	if from == client {
-		x.out.SNI, x.out.ALPN = h.SNI, h.ALPN
-	} else {
-		x.out.Version = h.Version
+}
+
+// opened takes a record with what is inside.
+func (x *secure) opened(from tcp.Side, r tls.Record) {
+	x.out.Decrypted = true
+	switch r.Type {
+	case tls.Alert:
+		if len(r.Body) == 2 && r.Body[1] != tls.CloseNotify && r.Body[1] != tls.UserCanceled && x.out.Alert == "" {
+			x.setAlert(from, x.client, tls.AlertName(r.Body[1]), x.at)
+		}
+	case tls.ApplicationData:
+		x.records[from]++
+		if from == x.client {
+			if !x.out.FirstData.Seen() {
+				x.out.FirstData = x.at
+			}
+		} else {
+			x.out.AnswerRecords++
+			x.out.Finished = true
+		}
+		if x.holed[from] {
+			x.holed[from] = false
+			x.hole(x.c, from, x.at)
+		}
+		x.begun[from] = true
+		x.plain(x.c, from, r.Body, x.at)
 	}
 }
 
@@ -93,7 +132,8 @@ func (x *secure) sealed(from, client tcp.Side, r tls.Record, at Event) {
 	if !x.firstSealed[from].Seen() {
 		x.firstSealed[from] = at
 	}
-	new := x.out.Version == "1.3"
+	hello, _ := x.conn.Hello(int(1 - client))
+	new := hello.Version == "1.3"
 	if from == client {
 		if new && x.records[from] == 1 && r.Length == sealedAlert {
 			// A Finished is larger: this client refuses the broker.
@@ -128,8 +168,15 @@ func (x *secure) sealed(from, client tcp.Side, r tls.Record, at Event) {
 // result is what was seen; lost says that it may not be all.
 func (x *secure) result() (t *TLS, lost bool) {
 	out := x.out
+	if hello, ok := x.conn.Hello(int(x.client)); ok {
+		out.SNI, out.ALPN = hello.SNI, hello.ALPN
+	}
+	if hello, ok := x.conn.Hello(int(1 - x.client)); ok {
+		out.Version = hello.Version
+	}
+	out.Certificate, out.ClientCertificate = x.conn.Certificate(int(1-x.client)), x.conn.Certificate(int(x.client))
 	if out.AnswerRecords > 0 || out.Version != "1.3" && x.cipher[0] && x.cipher[1] && out.FirstData.Seen() {
 		out.Finished = true
 	}
-	return &out, x.scanner[0].Lost() || x.scanner[1].Lost()
+	return &out, x.conn.Lost(0) || x.conn.Lost(1)
 }

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"math/big"
 	"net"
+	"reflect"
 	"sync"
 	"testing"
 	"time"
@@ -140,8 +141,9 @@ func TestWebSocketUpgrade(t *testing.T) {
 	response := "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n"
 	s := opened().send(fromClient, psh|ack, []byte(request[:10])).send(fromClient, psh|ack, []byte(request[10:])).
 		send(fromBroker, psh|ack, []byte(response)).one(t)
-	want := decode.HTTP{Method: "GET", Path: "/mqtt", Upgrade: true, Subprotocol: true, Status: 101, Accepted: true}
-	if s.HTTP == nil || *s.HTTP != want || s.Transport != decode.WS {
+	want := decode.HTTP{Method: "GET", Path: "/mqtt", Upgrade: true, Subprotocol: true, Status: 101, Accepted: true,
+		Protocols: []string{"mqttv3.1", "mqtt"}, Protocol: "mqtt"}
+	if s.HTTP == nil || !reflect.DeepEqual(*s.HTTP, want) || s.Transport != decode.WS {
 		t.Errorf("%+v over %s, want %+v", s.HTTP, s.Transport, want)
 	}
 }

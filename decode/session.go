@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mqttriage/mqttriage/decode/mqtt"
+	"github.com/mqttriage/mqttriage/decode/tls"
 )
 
 // Event is a moment in a session: the packet that shows it and its time.
@@ -124,8 +125,11 @@ type Session struct {
 	Outcome   Outcome
 	Transport Transport
 	RolesFrom Roles
-	// First is what the client sent first; BrokerFirst what the broker did.
+	// First is what the client sent first on the connection; BrokerFirst what the
+	// broker did. Inner and BrokerInner are the same of the innermost stream
+	// that could be read: inside TLS, inside a WebSocket.
 	First, BrokerFirst First
+	Inner, BrokerInner First
 	// FirstPacket is the type of the client's first whole MQTT packet; a
 	// client must begin with CONNECT [MQTT-3.1.0-1].
 	FirstPacket mqtt.Type
@@ -138,8 +142,9 @@ type Session struct {
 	// AuthPending reports that the last AUTH packet asks for another (MQTT 5,
 	// section 3.15).
 	AuthPending bool
-	// ClientGap and BrokerGap report bytes missing from a direction before
-	// the handshake was over: silence on it then proves nothing.
+	// ClientGap and BrokerGap report bytes missing from a direction: silence on it
+	// then proves nothing. Those that a snap length cut off behind the handshake do
+	// not count.
 	ClientGap, BrokerGap bool
 
 	Notes Notes
@@ -216,8 +221,11 @@ type TLS struct {
 	// CONNACK: none proves that it sent none.
 	FirstData     Event
 	AnswerRecords int
-	// Decrypted says that the MQTT inside was read.
+	// Decrypted says that records were opened with the connection's secrets.
 	Decrypted bool
+	// Certificate is the broker's, ClientCertificate the client's; nil where
+	// they are not visible, as in TLS 1.3 without its secrets.
+	Certificate, ClientCertificate *tls.Certificate
 }
 
 // HTTP is what an HTTP request on the connection says.
@@ -226,10 +234,18 @@ type HTTP struct {
 	// Upgrade says that it asks for a WebSocket, Subprotocol that it offers
 	// the subprotocol mqtt [MQTT-6.0.0-3].
 	Upgrade, Subprotocol bool
+	// Protocols are the subprotocols that it offers, the first few of them.
+	Protocols []string
 	// Status is the answer's status code, 0 without an answer. Accepted says
-	// that the answer agrees to the subprotocol mqtt.
+	// that the answer agrees to the subprotocol mqtt; Protocol is the one that it
+	// agrees to.
 	Status   int
 	Accepted bool
+	Protocol string
+	// Text says that MQTT came in text frames [MQTT-6.0.0-1]. CloseCode is the
+	// status code of the first Close frame (RFC 6455 §7.4), 0 without one.
+	Text      bool
+	CloseCode uint16
 }
 
 // Has reports whether the session carries a note.

@@ -19,6 +19,9 @@ type ending struct {
 
 // End has the connection made a session.
 func (f *follower) End(c *tcp.Conn) {
+	if f.web != nil {
+		f.web.release()
+	}
 	f.d.ended(ending{c: c, f: f, ends: [2]link.Endpoint{c.Endpoint(0), c.Endpoint(1)}, at: f.d.end})
 }
 
@@ -33,7 +36,7 @@ func (e *ending) settle() *Session {
 	s := &Session{
 		Origin: f.d.origin, Number: c.Number, Stream: c.Stream, StreamUnsure: c.StreamUnsure,
 		Client: e.ends[client].AddrPort(), Broker: e.ends[broker].AddrPort(), RolesFrom: f.roles,
-		MQTT: f.mqtt, First: from.what(), BrokerFirst: to.what(), FirstPacket: f.firstPacket,
+		MQTT: f.mqtt, First: from.what(), BrokerFirst: to.what(), Inner: f.innermost(client), BrokerInner: f.innermost(broker), FirstPacket: f.firstPacket,
 		Connect: f.connect, Connack: f.connack, Disconnect: f.disconnect, rare: f.rare,
 		DisconnectBy: f.disconnectedBy, AuthPending: f.authPending,
 
@@ -59,8 +62,8 @@ func (e *ending) settle() *Session {
 		s.MakeRare().SynRetries = c.SynRetries
 	}
 	f.settlePartial(s)
-	s.ClientClosed = earliest(event(c.Closings[client].FIN), event(c.Closings[client].RST), s.disconnectBy(Client))
-	s.BrokerClosed = earliest(event(c.Closings[broker].FIN), event(c.Closings[broker].RST), s.disconnectBy(Broker), refusal)
+	s.ClientClosed = earliest(event(c.Closings[client].FIN), event(c.Closings[client].RST), s.disconnectBy(Client), f.closeFrame(client))
+	s.BrokerClosed = earliest(event(c.Closings[broker].FIN), event(c.Closings[broker].RST), s.disconnectBy(Broker), f.closeFrame(broker), refusal)
 	settleClose(s, &c.Closings[client], &c.Closings[broker])
 	settleOutcome(s, c, client)
 	f.settleNotes(s, c, cs, bs)
@@ -101,11 +104,19 @@ func (f *follower) settleTLS(s *Session) {
 }
 
 func (f *follower) settleHTTP(s *Session) {
-	if f.web == nil || s.First != FirstHTTP {
+	if f.web == nil || s.First != FirstHTTP && s.TLS == nil {
 		return
 	}
-	s.HTTP = &f.web.out
-	if s.HTTP.Upgrade {
+	out := f.web.out
+	s.HTTP = &out
+	if f.web.lost() {
+		s.Notes.Add(NoteDesync)
+	}
+	switch {
+	case !s.HTTP.Upgrade:
+	case s.Transport == TLSTransport:
+		s.Transport = WSS
+	default:
 		s.Transport = WS
 	}
 }
@@ -119,10 +130,11 @@ func (s *Session) disconnectBy(side Side) Event {
 	return Event{}
 }
 
-// earliest returns the first of the events that were seen.
+// earliest returns the first of the events that were seen, by time: two queues of
+// an interface may hand their packets over in another order.
 func earliest(events ...Event) (first Event) {
 	for _, e := range events {
-		if e.Seen() && (!first.Seen() || e.Packet < first.Packet) {
+		if e.Seen() && (!first.Seen() || e.Before(first)) {
 			first = e
 		}
 	}
@@ -155,7 +167,16 @@ func (dir *direction) what() First {
 	if !dir.first.Seen() {
 		return FirstNothing
 	}
-	switch dir.kind {
+	return dir.opening.what()
+}
+
+// what says what a stream is, FirstNothing where it has no bytes.
+func (o *opening) what() First {
+	switch o.kind {
+	case mqtt.KindNeedMore:
+		if len(o.head) == 0 {
+			return FirstNothing
+		}
 	case mqtt.KindConnect, mqtt.KindConnack, mqtt.KindConnectLike, mqtt.KindOtherMQTT:
 		return FirstMQTT
 	case mqtt.KindTLS:
@@ -177,12 +198,12 @@ func settleClose(s *Session, client, broker *tcp.Closing) {
 		s.ClosedBy, side = Broker, broker
 	}
 	switch {
-	case s.Disconnect != nil && s.DisconnectBy == s.ClosedBy && s.DisconnectAt.Packet <= s.Closed.Packet:
+	case s.Disconnect != nil && s.DisconnectBy == s.ClosedBy && !s.Closed.Before(s.DisconnectAt):
 		s.Close = CloseDisconnect
-	case side.FIN.Number == s.Closed.Packet:
-		s.Close = CloseFIN
-	default:
+	case side.RST.Number == s.Closed.Packet:
 		s.Close = CloseRST
+	default: // a Close frame of a WebSocket ends it in as good order
+		s.Close = CloseFIN
 	}
 }
 
@@ -208,6 +229,8 @@ func settleOutcome(s *Session, c *tcp.Conn, client tcp.Side) {
 		if s.SynCount > 1 || s.CaptureEnd.Sub(s.Syn) >= patience {
 			s.Outcome = Refused
 		}
+	case s.TLS != nil && s.TLS.Alert != "" && s.TLS.AnswerRecords == 0:
+		s.Outcome = TLSFailed
 	case s.ConnectAt.Seen():
 		s.Outcome = Unknown
 		if brokerSeen && !s.BrokerGap && waited(s.ConnectAt) {
@@ -215,13 +238,11 @@ func settleOutcome(s *Session, c *tcp.Conn, client tcp.Side) {
 		}
 	case s.First == FirstTLS && s.BrokerFirst != FirstTLS && s.ClosedBy == Broker && !s.BrokerGap:
 		s.Outcome = TLSFailed
-	case s.TLS != nil && s.TLS.Alert != "" && s.TLS.AnswerRecords == 0:
-		s.Outcome = TLSFailed
-	case s.First == FirstTLS:
+	case s.Inner == FirstTLS:
 		s.Outcome = Unknown
 	case s.MQTT || s.RolesFrom != RolesFromSYN:
 		s.Outcome = Unknown
-	case s.First == FirstHTTP || s.First == FirstOther && !s.ClientGap:
+	case s.Inner == FirstHTTP || s.Inner == FirstOther && !s.ClientGap:
 		s.Outcome = NotMQTT
 	default:
 		s.Outcome = Unknown
@@ -232,6 +253,9 @@ func (f *follower) settleNotes(s *Session, c *tcp.Conn, cs, bs *tcp.Stream) {
 	if !c.HasSYN && !c.HasSYNACK {
 		s.Notes.Add(NoteMidStream)
 	}
+	if c.Copies > 0 {
+		s.Notes.Add(NoteDuplicate)
+	}
 	if c.SynCount > 1 || cs.Retransmitted+bs.Retransmitted > 0 {
 		s.Notes.Add(NoteRetransmitted)
 	}
@@ -239,7 +263,7 @@ func (f *follower) settleNotes(s *Session, c *tcp.Conn, cs, bs *tcp.Stream) {
 	if (cs.Packets == 0 || bs.Packets == 0) && (cs.LastData.Seen() || bs.LastData.Seen()) {
 		s.Notes.Add(NoteOneSided)
 	}
-	if s.Connack != nil && s.ClientClosed.Seen() && s.ClientClosed.Packet < s.ConnackAt.Packet {
+	if s.Connack != nil && s.ClientClosed.Seen() && s.ClientClosed.Before(s.ConnackAt) {
 		s.Notes.Add(NoteLateConnack)
 	}
 	if f.dirs[0].framer.Lost() || f.dirs[1].framer.Lost() {

@@ -198,6 +198,9 @@ var reasonMessages = map[string]message{
 	link.UnknownLink.String(): reasonUnknownLink,
 	link.Cut.String():         reasonCut,
 	link.Malformed.String():   reasonMalformed,
+	link.Encrypted.String():   reasonEncrypted,
+	link.Overlap.String():     reasonOverlap,
+	link.TooDeep.String():     reasonTooDeep,
 }
 
 // undecodedInWords lists the reasons why packets gave no TCP segment, over all

@@ -38,7 +38,7 @@ func TestAnswerWithoutFindings(t *testing.T) {
 		{"all unknown", Document{Captures: ethernet(50, nil), Totals: Totals{Connections: 1, Sessions: 1, Unknown: 1, Brokers: 1}}, []*decode.Session{mqtt},
 			"No verdict: the capture shows no whole handshake in 1 session on 1 broker."},
 		{"encrypted", Document{Captures: ethernet(50, nil), Totals: Totals{Connections: 2, Sessions: 2, Unknown: 2, Encrypted: 2, Brokers: 1}}, []*decode.Session{tls, tls},
-			"Nothing can be said about MQTT here: all 2 sessions to port 0 are encrypted, and mqttriage cannot look inside TLS."},
+			"Nothing can be said about MQTT here: all 2 sessions to port 0 are encrypted. To look inside, let a client log its TLS secrets (SSLKEYLOGFILE) while you capture, and add --keylog FILE."},
 		{"something else on the port", Document{Captures: ethernet(50, nil), Totals: Totals{Connections: 1, Sessions: 1, NotMQTT: 1, Brokers: 1}}, nil,
 			"No MQTT in this capture: 1 connection to a broker's port carries something else."},
 		{"other TCP", Document{Captures: ethernet(300, map[string]int{"not TCP": 2}), Totals: Totals{Connections: 7}}, nil,

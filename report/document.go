@@ -77,9 +77,9 @@ type Totals struct {
 	ClientIDs   int `json:"client_ids"`
 	Clients     int `json:"clients"`
 	Brokers     int `json:"brokers"`
-	// NotKept counts connections without MQTT that were only counted, because
-	// so many came before them; FindingsOmitted the findings beyond the most
-	// severe ones that are listed.
+	// NotKept counts connections that were only counted, because so many came
+	// before them; FindingsOmitted the findings beyond the most severe ones that
+	// are listed.
 	NotKept         int `json:"not_kept,omitempty"`
 	FindingsOmitted int `json:"findings_omitted,omitempty"`
 	// Encrypted counts the sessions that are TLS all through, of which

@@ -215,6 +215,9 @@ const (
 	reasonUnknownLink
 	reasonCut
 	reasonMalformed
+	reasonEncrypted
+	reasonOverlap
+	reasonTooDeep
 
 	// Tables.
 	headVersion

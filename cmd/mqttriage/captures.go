@@ -16,7 +16,7 @@ import (
 // captures reads files, several at once where there are processors for it, and
 // describes those that could be read. Sessions are emitted, and troubles told,
 // in the order of the files, whichever is read first.
-func (s *streams) captures(files []string, ports []uint16, emit func(*decode.Session)) []report.CaptureInput {
+func (s *streams) captures(files []string, opts decode.Options, emit func(*decode.Session)) []report.CaptureInput {
 	var captures []report.CaptureInput
 	atOnce := make(chan struct{}, runtime.GOMAXPROCS(0))
 	before := make(chan struct{})
@@ -25,7 +25,7 @@ func (s *streams) captures(files []string, ports []uint16, emit func(*decode.Ses
 		atOnce <- struct{}{}
 		q := &queue{turn: before, emit: emit, done: make(chan struct{})}
 		go func() {
-			c, err := s.capture(name, i+1, ports, q.add)
+			c, err := s.capture(name, i+1, opts, q.add)
 			q.wait()
 			if err != nil {
 				s.complain(err)
@@ -78,14 +78,15 @@ func (q *queue) wait() {
 }
 
 // capture reads one capture to its end, or as far as it goes.
-func (s *streams) capture(name string, index int, ports []uint16, emit func(*decode.Session)) (report.CaptureInput, error) {
+func (s *streams) capture(name string, index int, opts decode.Options, emit func(*decode.Session)) (report.CaptureInput, error) {
 	var none report.CaptureInput
 	source, err := pcapfile.Open(name, s.in)
 	if err != nil {
 		return none, readable(err)
 	}
 	defer source.Close() // read only: its error says nothing about what was read
-	decoder := decode.New(decode.Options{Capture: source.Info().Name, Index: index, Ports: ports}, emit)
+	opts.Capture, opts.Index = source.Info().Name, index
+	decoder := decode.New(opts, emit)
 	last := decoder.Read(source)
 	info := source.Info()
 	var cut *capture.TruncatedError

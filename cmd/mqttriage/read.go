@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/mqttriage/mqttriage/analyze"
 	"github.com/mqttriage/mqttriage/capture"
+	"github.com/mqttriage/mqttriage/decode"
 	"github.com/mqttriage/mqttriage/kb"
 	"github.com/mqttriage/mqttriage/report"
 )
@@ -25,6 +27,8 @@ type readFlags struct {
 	ports               []uint16
 	broker              brokerFlag
 	overlays            []string
+	keyLogs             []string
+	keyLogBeside        bool
 	sessions            bool
 	width               int
 }
@@ -40,9 +44,9 @@ func readCommand(s *streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "read [flags] FILE...",
 		Short: "Analyse captures; '-' is standard input",
-		Long: `Read captures (pcap or pcapng, also compressed with gzip or zstd) and report
-every problem in their MQTT handshakes. All files are one analysis; '-' is
-standard input.
+		Long: `Read captures (pcap or pcapng, also compressed with gzip, zstd, lz4 or xz) and
+report every problem in their MQTT handshakes. All files are one analysis; '-'
+is standard input.
 
 Exit status: 0 analysed, 1 findings at or above --fail-on, 2 wrong usage,
 3 nothing could be analysed or the report could not be written.`,
@@ -56,6 +60,8 @@ Exit status: 0 analysed, 1 findings at or above --fail-on, 2 wrong usage,
 	word(cmd, &f.lang, "lang", "", "`LANG`uage of the report: en or zh (default from LC_ALL, LC_MESSAGES, LANG)")
 	flags.Var((*portList)(&f.ports), "port", "a `PORT` that belongs to brokers, beside 1883 and 8883 (repeatable)")
 	flags.Var(&f.broker, "broker", "the broker is a `VENDOR[:VERSION]`, such as mosquitto:2.0, whatever the packets suggest")
+	flags.StringArrayVar(&f.keyLogs, "keylog", nil, "open TLS with the secrets in `FILE`, as SSLKEYLOGFILE has them (repeatable)")
+	flags.BoolVar(&f.keyLogBeside, "keylog-beside", false, "open TLS with the secrets in the .keylog file beside each capture")
 	overlayFlag(cmd, &f.overlays)
 	flags.BoolVar(&f.sessions, "sessions", false, "list every session, not only the findings")
 	word(cmd, &f.minSeverity, "min-severity", "", "show findings from `SEVERITY` on: error, warning or info")
@@ -116,8 +122,15 @@ func (s *streams) read(f *readFlags, files []string) error {
 			return err
 		}
 	}
+	keys, err := s.secrets(f, files)
+	if err != nil {
+		return err
+	}
 	analyzer := analyze.New(analyze.Options{Ports: f.ports, Broker: string(f.broker)})
-	captures := s.captures(files, f.ports, analyzer.Add)
+	captures := s.captures(files, decode.Options{Ports: f.ports, Keys: keys}, analyzer.Add)
+	if keys != nil && !slices.ContainsFunc(analyzer.Sessions(), func(s *decode.Session) bool { return s.TLS != nil && s.TLS.Decrypted }) {
+		s.note("no TLS connection here has its secrets in the key log; it must come from the same run of a client or broker as the capture")
+	}
 	if len(captures) == 0 {
 		return &exitError{exitFailed, errors.New("nothing could be analysed")}
 	}
