@@ -16,7 +16,7 @@ const copyDelay = 100 * time.Millisecond
 
 // copies finds the sessions that are the same conversation seen at another point:
 // both sides' initial sequence numbers are equal (64 random bits, RFC 9293 §3.4.1),
-// so is the CONNECT, and both were opened and ended at nearly the same time.
+// so is the CONNECT or the TLS client's random value, and both were opened and ended at nearly the same time.
 // Anything less is not enough: two clients that share an ID and a simple TCP stack
 // can have the first two in common. The first one stays and is marked.
 //
@@ -47,7 +47,19 @@ func copies(sessions []*decode.Session, order []uint64, known *endpoints, suspec
 // sequenceNumbers returns both sides' initial ones of a session that may have
 // copies.
 func sequenceNumbers(s *decode.Session) (both uint64, ok bool) {
-	return uint64(s.ClientISN)<<32 | uint64(s.BrokerISN), s.HasISN && s.Connect != nil
+	return uint64(s.ClientISN)<<32 | uint64(s.BrokerISN), s.HasISN && said(s) != 0
+}
+
+// said stands for what the client of a session said that others do not say: its
+// CONNECT, else its TLS random value; 0 for neither.
+func said(s *decode.Session) uint64 {
+	switch {
+	case s.TLS != nil:
+		return s.TLS.Random
+	case s.Connect != nil:
+		return uint64(s.Connect.Tag)
+	}
+	return 0
 }
 
 func sameConversation(o, s *decode.Session) bool {
@@ -55,7 +67,7 @@ func sameConversation(o, s *decode.Session) bool {
 		return x.Seen() == y.Seen() && (!x.Seen() || x.Sub(y).Abs() <= copyDelay)
 	}
 	return (o.Client != s.Client || o.Broker != s.Broker || !o.Origin.Same(s.Origin)) &&
-		o.Connect != nil && o.Connect.Tag == s.Connect.Tag &&
+		said(o) == said(s) &&
 		near(o.Opened, s.Opened) && near(o.ConnectAt, s.ConnectAt) && near(o.ConnackAt, s.ConnackAt) && near(o.Closed, s.Closed)
 }
 

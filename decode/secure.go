@@ -1,6 +1,8 @@
 package decode
 
 import (
+	"encoding/binary"
+
 	"github.com/mqttriage/mqttriage/decode/tcp"
 	"github.com/mqttriage/mqttriage/decode/tls"
 )
@@ -169,7 +171,7 @@ func (x *secure) sealed(from, client tcp.Side, r tls.Record, at Event) {
 func (x *secure) result() (t *TLS, lost bool) {
 	out := x.out
 	if hello, ok := x.conn.Hello(int(x.client)); ok {
-		out.SNI, out.ALPN = hello.SNI, hello.ALPN
+		out.SNI, out.ALPN, out.Random = hello.SNI, hello.ALPN, binary.BigEndian.Uint64(hello.Random[:])
 	}
 	if hello, ok := x.conn.Hello(int(1 - x.client)); ok {
 		out.Version = hello.Version

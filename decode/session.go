@@ -223,6 +223,9 @@ type TLS struct {
 	AnswerRecords int
 	// Decrypted says that records were opened with the connection's secrets.
 	Decrypted bool
+	// Random is the beginning of the client's random value, which no other
+	// connection has.
+	Random uint64
 	// Certificate is the broker's, ClientCertificate the client's; nil where
 	// they are not visible, as in TLS 1.3 without its secrets.
 	Certificate, ClientCertificate *tls.Certificate

@@ -15,6 +15,8 @@ type Hello struct {
 	// ALPN are the protocols that a client offers, or the one that the server
 	// chose in TLS 1.2 (RFC 7301); at most maxALPN.
 	ALPN []string
+	// Random is the side's random value, another one in each connection.
+	Random [32]byte
 }
 
 // The versions, as they are written (RFC 8446 §4.2.1).
@@ -75,6 +77,7 @@ func parseHello(b []byte) (h hello, ok bool) {
 		return h, false
 	}
 	copy(h.random[:], random)
+	h.Random = h.random
 	if _, okSession := r.vector(1); !okSession {
 		return h, false
 	}

@@ -71,19 +71,6 @@ func TestScannerLoses(t *testing.T) {
 	}
 }
 
-func FuzzScanner(f *testing.F) {
-	f.Add(record(Handshake, []byte{1, 0, 0, 2, 3, 3}), uint8(3))
-	f.Add([]byte{22, 3, 1, 0xff, 0xff}, uint8(1))
-	f.Add(bytes.Repeat(record(Handshake, nil), 50), uint8(2))
-	f.Fuzz(func(t *testing.T, b []byte, n uint8) {
-		whole, lostWhole := scan(b, len(b)+1)
-		pieces, lostPieces := scan(b, int(n)+1)
-		if lostWhole != lostPieces || !reflect.DeepEqual(whole, pieces) {
-			t.Errorf("whole %v %v, in pieces %v %v", whole, lostWhole, pieces, lostPieces)
-		}
-	})
-}
-
 func FuzzParseHello(f *testing.F) {
 	f.Add([]byte{1, 0, 0, 2, 3, 3})
 	f.Add(append([]byte{1, 0, 0, 43, 3, 3}, make([]byte, 41)...))

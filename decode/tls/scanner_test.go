@@ -6,8 +6,8 @@ import "encoding/binary"
 // even with post-quantum key shares.
 const maxBody = 8 << 10
 
-// Scanner finds the records in one direction of a stream. Its zero value is
-// ready. It keeps only the body of a handshake or alert record that is split
+// Scanner finds the records in one direction of a stream, from outside and without
+// a thought for the other: a model of what a Conn without secrets sees. It keeps only the body of a handshake or alert record that is split
 // between calls.
 type Scanner struct {
 	head  [headerSize]byte
