@@ -56,6 +56,8 @@ type Decoder struct {
 	// compressed WebSockets.
 	keys      tls.Keys
 	inflaters ws.Budget
+	// held is how many bytes of memory wait in all connections, see maxHeld.
+	held int
 	// settling settles connections that have ended; nil when that is done at
 	// once.
 	settling *settling

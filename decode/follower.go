@@ -34,6 +34,8 @@ type follower struct {
 	// after, to see whether the broker's TCP acknowledged it.
 	connectEnd int64
 	notes      Notes
+	// held is what the connection counts for in the decoder's.
+	held int
 
 	// client is the side that is the client, once roles is from the SYN or
 	// from MQTT.
@@ -89,6 +91,11 @@ func (o *opening) miss() {
 
 // Data follows in-order bytes of one side.
 func (f *follower) Data(c *tcp.Conn, from tcp.Side, p []byte, m tcp.Mark) {
+	f.take(c, from, p, m)
+	f.account()
+}
+
+func (f *follower) take(c *tcp.Conn, from tcp.Side, p []byte, m tcp.Mark) {
 	dir := &f.dirs[from]
 	at := event(m)
 	if !dir.first.Seen() {

@@ -19,6 +19,7 @@ type ending struct {
 
 // End has the connection made a session.
 func (f *follower) End(c *tcp.Conn) {
+	f.release()
 	if f.web != nil {
 		f.web.release()
 	}

@@ -48,6 +48,7 @@ type Framer struct {
 	state state
 
 	brokenLength, nonMinimal bool
+	abridged                 bool // no more is kept of the packet
 	holed                    bool // bytes that are kept of the packet are missing
 	spent                    bool // buf has been handed out
 }
@@ -188,7 +189,7 @@ func (f *Framer) feedHeader(p []byte) (n int, fr Frame, ok bool) {
 func (f *Framer) begin(h *header) {
 	f.state, f.nhead = inBody, 0
 	f.first, f.fixed, f.body, f.rest = h.first, uint8(h.size), h.body, h.body
-	f.brokenLength, f.nonMinimal, f.holed = h.brokenLength, h.nonMinimal, false
+	f.brokenLength, f.nonMinimal, f.holed, f.abridged = h.brokenLength, h.nonMinimal, false, false
 }
 
 func (f *Framer) feedBody(p []byte) (n int, fr Frame, ok bool) {
@@ -207,7 +208,7 @@ func (f *Framer) frame() Frame {
 	return Frame{
 		Type: t, Flags: f.first & 15, Length: int(f.fixed) + f.body, Body: f.buf,
 		BrokenLength: f.brokenLength, NonMinimal: f.nonMinimal,
-		Oversize: keep(t) > 0 && f.body > keep(t), Incomplete: f.holed,
+		Oversize: keep(t) > 0 && f.body > keep(t) || f.abridged, Incomplete: f.holed,
 	}
 }
 
@@ -215,7 +216,7 @@ func (f *Framer) frame() Frame {
 // complete.
 func (f *Framer) take(p []byte) bool {
 	f.rest -= len(p)
-	if room := keep(Type(f.first>>4)) - len(f.buf); room > 0 && len(p) > 0 && !f.holed {
+	if room := keep(Type(f.first>>4)) - len(f.buf); room > 0 && len(p) > 0 && !f.holed && !f.abridged {
 		f.append(p[:min(len(p), room)])
 	}
 	return f.rest == 0
@@ -268,6 +269,20 @@ func (f *Framer) Skip(n int64) {
 	f.lose()
 }
 
+// maxAbridged is what Abridge leaves of a packet: enough for most client IDs.
+const maxAbridged = 256
+
+// Abridge keeps only the beginning of the packet under way, to save memory; the
+// packet will be Oversize.
+func (f *Framer) Abridge() {
+	if f.state != inBody || f.spent || len(f.buf) <= maxAbridged {
+		return
+	}
+	short := append(make([]byte, 0, maxAbridged), f.buf[:maxAbridged]...)
+	clear(f.buf)
+	f.buf, f.abridged = short, true
+}
+
 // Reset wipes what is held and makes the Framer as new.
 func (f *Framer) Reset() {
 	f.wipe()
@@ -276,6 +291,9 @@ func (f *Framer) Reset() {
 
 // Buffered is how many bytes of the stream are held, at most MaxConnect.
 func (f *Framer) Buffered() int { return int(f.nhead) + len(f.buf) }
+
+// Held is how many bytes of memory they take, at most twice as many.
+func (f *Framer) Held() int { return cap(f.buf) }
 
 // InPacket describes the packet that has begun but is not complete: how many of
 // its bytes have been seen, and how many it has in all, 0 if its length is not

@@ -112,6 +112,27 @@ func (c *Conn) lose(s *side) {
 	s.lost, s.search, s.part, s.gather.buf, s.direction = true, nil, nil, nil, nil
 }
 
+// Held is how many bytes of memory wait for the rest of a record or message.
+func (c *Conn) Held() int {
+	n := c.early.size
+	for i := range c.sides {
+		s := &c.sides[i]
+		n += cap(s.part) + cap(s.gather.buf)
+		if s.search != nil {
+			n += cap(s.search.buf)
+		}
+	}
+	return n
+}
+
+// GiveUp drops what is held: both directions are Lost.
+func (c *Conn) GiveUp() {
+	c.early = earlyData{}
+	for i := range c.sides {
+		c.lose(&c.sides[i])
+	}
+}
+
 // Skip says that the next n bytes of a direction are missing. Within a sealed
 // record it stays in step. Beyond one the next record is searched where it can
 // be proved by opening it; elsewhere the direction is lost.
