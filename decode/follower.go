@@ -198,6 +198,7 @@ func (f *follower) feed(c *tcp.Conn, from tcp.Side, p []byte, at Event) {
 			break
 		}
 	}
+	dir.framer.Used()
 }
 
 // frame takes one whole MQTT packet; end is how many bytes of the stream it

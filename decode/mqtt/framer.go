@@ -241,6 +241,13 @@ func (f *Framer) wipe() {
 	f.buf, f.spent = nil, false
 }
 
+// Used says that what Feed has handed out is not needed any more, and wipes it.
+func (f *Framer) Used() {
+	if f.spent {
+		f.wipe()
+	}
+}
+
 func (f *Framer) lose() {
 	f.wipe()
 	f.state, f.nhead = lost, 0
