@@ -42,6 +42,9 @@ func (s *streams) secrets(f *readFlags, captures []string) (*tls.Keys, error) {
 			s.note("no new TLS secrets in %s; a key log has lines such as CLIENT_RANDOM, from SSLKEYLOGFILE or the like", name)
 		}
 	}
+	if keys.Len() == 0 {
+		return nil, nil
+	}
 	return keys, nil
 }
 
