@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -70,6 +71,18 @@ var floods = []flood{
 	{"ClientHellos without end", endless([]byte("\x16\x03\x01\x40\x00\x01\x00\xff\xff\x03\x03"), letters)},
 	{"TLS handshake messages without end", endless([]byte("\x16\x03\x01\x00\x04\x0b\xff\xff\xff"), []byte("\x16\x03\x03\x00\x20aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"))},
 	{"TLS records of one byte", endless([]byte("\x16\x03\x01\x00\x01\x01"), []byte("\x17\x03\x03\x00\x01a\x17\x03\x03\x00\x01a\x17\x03\x03\x00\x01a"))},
+	{"certificates that end nowhere, on ever more connections", func(b []byte, i int) []byte {
+		if i%4 == 0 {
+			return tcpFrame(b, client(i/4), i, 0x18, 1, 1, []byte("\x16\x03\x01\x00\x04\x01\x00\x00\x00"))
+		}
+		return fromBroker(tcpFrame(b, client(i/4), i, 0x18, 1+uint32(i%4-1)*uint32(len(certificate)), 10, certificate))
+	}},
+	{"half a record on ever more connections", func(b []byte, i int) []byte {
+		return tcpFrame(b, client(i), i, 0x18, 1, 1, certificate[:8<<10])
+	}},
+	{"server names of 16 KB", func(b []byte, i int) []byte {
+		return tcpFrame(b, client(i), i, 0x18, 1, 1, longName)
+	}},
 	{"WebSocket pings", webSocket("", []byte("\x89\x80abcd\x89\x80abcd\x89\x80abcd"))},
 	{"WebSocket fragments of nothing", webSocket("", []byte("\x02\x80abcd\x00\x80abcd\x00\x80abcd\x00\x80abcd"))},
 	{"compressed WebSocket messages without end", webSocket("; ", append([]byte("\x42\xfe\x01\x00abcd"), letters[:256]...))},
@@ -94,12 +107,31 @@ var floods = []flood{
 	}},
 }
 
+// maxFrame is larger than any frame here.
+const maxFrame = 20 << 10
+
 var letters = func() []byte {
 	b := make([]byte, 1200)
 	for i := range b {
 		b[i] = 'a' + byte(i*7%26)
 	}
 	return b
+}()
+
+// certificate is a record of 16 KB that begins a Certificate message of 64 KB.
+var certificate = append([]byte("\x16\x03\x03\x40\x00\x0b\x00\xff\xf0\x00\xff\xed\x00\x3f\xf0"), make([]byte, 16384-10)...)
+
+// longName is a ClientHello that asks for a server with a name of 15,000 bytes.
+var longName = func() []byte {
+	name := make([]byte, 15000)
+	for i := range name {
+		name[i] = 'a'
+	}
+	u16 := func(n int) []byte { return []byte{byte(n >> 8), byte(n)} }
+	list := slices.Concat([]byte{0}, u16(len(name)), name)
+	extension := slices.Concat([]byte{0, 0}, u16(len(list)+2), u16(len(list)), list)
+	body := slices.Concat([]byte{3, 3}, make([]byte, 32), []byte{0, 0, 2, 0x13, 1, 1, 0}, u16(len(extension)), extension)
+	return slices.Concat([]byte{22, 3, 1}, u16(len(body)+4), []byte{1, 0}, u16(len(body)), body)
 }()
 
 // endless starts 20,000 connections with start, and feeds them more in turn.
@@ -219,7 +251,7 @@ func (f *flooding) Read(b *capture.Batch) error {
 	if b.Memory == nil {
 		b.Memory = make([]byte, 0, 512<<10)
 	}
-	for len(b.Packets) < 256 && f.left > 0 {
+	for len(b.Packets) < 256 && f.left > 0 && cap(b.Memory)-len(b.Memory) > maxFrame {
 		at := len(b.Memory)
 		frame := f.frame(b.Memory[at:at], f.i)
 		b.Memory = b.Memory[:at+len(frame)]

@@ -48,7 +48,20 @@ func rows(t *testing.T, folder string) (rows []map[string]string) {
 	return rows
 }
 
-// readRecording reads one recording, with its key log if it has one.
+// keyLog is the text of a row's key log, "" without one.
+func keyLog(t *testing.T, folder string, row map[string]string) string {
+	t.Helper()
+	if row["keylog"] == "" {
+		return ""
+	}
+	log, err := os.ReadFile(filepath.Join(folder, row["keylog"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(log)
+}
+
+// readRecording reads one recording, with the lines of a key log if it has one.
 func readRecording(t *testing.T, folder, name, keylog string) (records []decode.Record, findings []analyze.Finding) {
 	t.Helper()
 	source, err := pcapfile.Open(filepath.Join(folder, name), nil)
@@ -58,12 +71,8 @@ func readRecording(t *testing.T, folder, name, keylog string) (records []decode.
 	defer source.Close()
 	opts := decode.Options{Capture: name, Index: 1}
 	if keylog != "" {
-		log, err := os.ReadFile(filepath.Join(folder, keylog))
-		if err != nil {
-			t.Fatal(err)
-		}
 		opts.Keys = new(tls.Keys)
-		opts.Keys.Add(log)
+		opts.Keys.Add([]byte(keylog))
 	}
 	analyzer := analyze.New(analyze.Options{})
 	decode.New(opts, analyzer.Add).Read(source)
@@ -94,7 +103,7 @@ func TestTLSRecordings(t *testing.T) {
 			continue
 		}
 		t.Run(row["file"], func(t *testing.T) {
-			records, _ := readRecording(t, overTLS, row["file"], row["keylog"])
+			records, _ := readRecording(t, overTLS, row["file"], keyLog(t, overTLS, row))
 			if len(records) == 0 {
 				t.Fatal("no session")
 			}
@@ -132,7 +141,7 @@ func TestTLSRecordings(t *testing.T) {
 func TestWebSocketRecordings(t *testing.T) {
 	for _, row := range rows(t, overWebSocket) {
 		t.Run(row["file"], func(t *testing.T) {
-			records, _ := readRecording(t, overWebSocket, row["file"], row["keylog"])
+			records, _ := readRecording(t, overWebSocket, row["file"], keyLog(t, overWebSocket, row))
 			var sessions, status, closed []string
 			for _, r := range records {
 				if h := r.HTTP; h != nil {
@@ -202,4 +211,31 @@ func noClose(code string) string {
 		return "-"
 	}
 	return code
+}
+
+// TestIncompleteKeyLogs: what is not opened proves nothing. With any of the secrets
+// missing no finding may appear that is not there with all of them.
+func TestIncompleteKeyLogs(t *testing.T) {
+	for _, row := range rows(t, overTLS) {
+		if row["tls"] != "1.3" || row["keylog"] == "" {
+			continue
+		}
+		log := keyLog(t, overTLS, row)
+		_, all := readRecording(t, overTLS, row["file"], log)
+		for _, label := range []string{"CLIENT_HANDSHAKE", "SERVER_HANDSHAKE", "CLIENT_TRAFFIC", "SERVER_TRAFFIC", "CLIENT_EARLY"} {
+			var kept strings.Builder
+			for line := range strings.Lines(log) {
+				if !strings.HasPrefix(line, label) {
+					kept.WriteString(line)
+				}
+			}
+			_, some := readRecording(t, overTLS, row["file"], kept.String())
+			for _, f := range some {
+				same := func(g analyze.Finding) bool { return g.Symptom == f.Symptom }
+				if !slices.ContainsFunc(all, same) {
+					t.Errorf("%s without %s: %s, %s", row["file"], label, f.Severity, f.Symptom)
+				}
+			}
+		}
+	}
 }

@@ -47,6 +47,9 @@ func copies(sessions []*decode.Session, order []uint64, known *endpoints, suspec
 // sequenceNumbers returns both sides' initial ones of a session that may have
 // copies.
 func sequenceNumbers(s *decode.Session) (both uint64, ok bool) {
+	if s.Outcome == decode.Refused && s.Syn.Seen() {
+		return uint64(s.ClientISN) << 32, s.ClientISN != 0 // there is no other
+	}
 	return uint64(s.ClientISN)<<32 | uint64(s.BrokerISN), s.HasISN && said(s) != 0
 }
 
@@ -67,7 +70,9 @@ func sameConversation(o, s *decode.Session) bool {
 		return x.Seen() == y.Seen() && (!x.Seen() || x.Sub(y).Abs() <= copyDelay)
 	}
 	return (o.Client != s.Client || o.Broker != s.Broker || !o.Origin.Same(s.Origin)) &&
-		said(o) == said(s) &&
+		said(o) == said(s) && o.Outcome == s.Outcome &&
+		// Scanners may send one number to everybody.
+		(o.Outcome != decode.Refused || o.Broker == s.Broker) &&
 		near(o.Opened, s.Opened) && near(o.ConnectAt, s.ConnectAt) && near(o.ConnackAt, s.ConnackAt) && near(o.Closed, s.Closed)
 }
 

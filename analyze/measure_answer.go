@@ -41,7 +41,7 @@ func (a *answers) add(v *visit) {
 	if v.ClosedBy == decode.Broker {
 		a.close.add(v.Close)
 	}
-	if v.SynAck.Seen() && (v.TLS == nil || v.TLS.Decrypted) { // behind TLS it does not show
+	if v.SynAck.Seen() && (v.TLS == nil || v.TLS.Decrypted) && (v.ConnectAt.Seen() || !v.ClientGap) { // behind TLS it does not show
 		a.connectSent.add(v.ConnectAt.Seen() && (!v.Closed.Seen() || v.ConnectAt.Packet < v.Closed.Packet))
 	}
 	if v.Connect != nil {

@@ -66,7 +66,9 @@ func (a *behindTLS) certificate(v *visit, c *tls.Certificate) {
 		a.certInDate.add(!at.Before(c.NotBefore) && !at.After(c.NotAfter))
 	}
 	if v.TLS.SNI != "" {
-		a.certNames.add(namesServer(c, v.TLS.SNI))
+		if names := namesServer(c, v.TLS.SNI); names || !c.More {
+			a.certNames.add(names)
+		}
 	}
 }
 

@@ -1,6 +1,10 @@
 package analyze
 
-import "github.com/mqttriage/mqttriage/decode"
+import (
+	"time"
+
+	"github.com/mqttriage/mqttriage/decode"
+)
 
 // alerted reports a TLS handshake that ended in an alert.
 func alerted(_ *broker, s *session) bool {
@@ -32,6 +36,21 @@ func tlsAlerts(_ *broker, ss []*session) []draft {
 	return found
 }
 
+// promptly is how soon a broker closes that has nothing more to say: those measured
+// take less than a millisecond, and a client's next packet takes longer.
+const promptly = time.Second
+
+// answeredAndClosed reports a connection behind TLS of which nothing is known but
+// this: the client sent one record, the broker answered with one that is no larger than a
+// CONNACK, and closed at once. A CONNACK with an error looks so; so would a session that is
+// taken over in the same second.
+func answeredAndClosed(_ *broker, s *session) bool {
+	t := s.TLS
+	return t != nil && !t.Decrypted && t.Alert == "" && t.DataRecords == 1 && t.AnswerRecords == 1 &&
+		s.ClosedBy == decode.Broker && s.Closed.Sub(t.FirstData) <= promptly &&
+		!s.ClientGap && !s.BrokerGap && !s.Has(decode.NoteDesync)
+}
+
 // plainToTLS reports a CONNECT in clear to a TLS port: one where TLS was
 // answered, or 8883 unless MQTT in clear was answered there. Not every broker
 // says so with an alert; many just close.
@@ -54,7 +73,9 @@ func upgradeFailed(b *broker, s *session) bool {
 	case 0:
 		return b.webPort() && s.BrokerClosed.Seen() && !s.BrokerGap && s.BrokerInner == decode.FirstNothing
 	case 101:
-		return !s.HTTP.Accepted && s.Connack == nil
+		// There are brokers that never name the subprotocol, and go on.
+		return !s.HTTP.Accepted && s.Connack == nil && !s.BrokerGap && s.BrokerInner != decode.FirstMQTT &&
+			(s.Closed.Seen() || s.CaptureEnd.Sub(s.LastFromClient) >= minSilence)
 	}
 	return true
 }

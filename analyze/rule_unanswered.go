@@ -22,7 +22,7 @@ func turnedAway(b *broker, s *session) bool {
 func closedBeforeConnack(_ *broker, ss []*session) []draft {
 	turnedAway, idle := ss[:0], []*session(nil)
 	for _, s := range ss {
-		if !s.ConnectAt.Seen() && !s.ConnectBegan.Seen() && (s.TLS == nil || s.TLS.Decrypted) && s.Closed.Sub(s.SynAck) >= idleProbe {
+		if !s.ConnectAt.Seen() && !s.ConnectBegan.Seen() && !s.ClientGap && (s.TLS == nil || s.TLS.Decrypted) && s.Closed.Sub(s.SynAck) >= idleProbe {
 			idle = append(idle, s)
 			continue
 		}

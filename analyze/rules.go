@@ -25,6 +25,7 @@ const (
 	MalformedConnect    = "malformed-connect"
 	PlainToTLSPort      = "plain-to-tls-port"
 	TLSAlert            = "tls-alert"
+	ClosedInsideTLS     = "closed-inside-tls"
 	WSUpgradeFailed     = "ws-upgrade-failed"
 	KeepaliveTimeout    = "keepalive-timeout"
 	SessionFlapping     = "session-flapping"
@@ -54,6 +55,7 @@ var rules = []rule{
 	{TLSToPlainPort, tlsToPlain, all(Error, spokenTo)},
 	{PlainToTLSPort, plainToTLS, all(Error, ending)},
 	{TLSAlert, alerted, tlsAlerts},
+	{ClosedInsideTLS, answeredAndClosed, all(Warning, ending)},
 	{HTTPOnMQTTPort, httpToMQTT, all(Error, spokenTo)},
 	{WSUpgradeFailed, upgradeFailed, all(Error, spokenTo)},
 	{MalformedConnect, malformed, malformedConnects},

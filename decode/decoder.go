@@ -54,8 +54,9 @@ type Decoder struct {
 	spare []*follower
 	// keys are the secrets of TLS connections, inflaters what may be spent on
 	// compressed WebSockets.
-	keys      tls.Keys
-	inflaters ws.Budget
+	keys         tls.Keys
+	certificates tls.Certificates
+	inflaters    ws.Budget
 	// held is how many bytes of memory wait in all connections, see maxHeld.
 	held int
 	// settling settles connections that have ended; nil when that is done at
@@ -117,7 +118,7 @@ func (d *Decoder) follow(f *frame, at tcp.Place) {
 	if f.at.Nano >= d.end.Nano {
 		d.end = event(f.at)
 	}
-	if n := int(f.segment.Fragments); n > 0 {
+	if n := int(f.segment.Fragments); n > 0 && f.reason != link.Fragment && f.reason != link.Overlap {
 		d.undecoded[link.Fragment] -= n - 1 // they were waiting for this one
 	}
 	switch f.reason {

@@ -72,7 +72,9 @@ func (o *opening) take(p []byte) []byte {
 		return p
 	}
 	if len(o.head) > 0 {
-		p = append(o.head, p...)
+		head := o.head
+		p = slices.Concat(head, p)
+		clear(head) // it may have been sealed, or masked
 	}
 	if o.kind = mqtt.Detect(p); o.kind == mqtt.KindNeedMore {
 		o.head = slices.Clone(p)

@@ -17,7 +17,9 @@ type secure struct {
 	hole   func(c *tcp.Conn, from tcp.Side, at Event)
 	cipher [2]bool // ChangeCipherSpec seen: handshake and alert records are sealed
 	begun  [2]bool // plain bytes were handed over
-	holed  [2]bool // some are missing since then
+	// sealedData: records were not opened that may hold application data.
+	sealedData [2]bool
+	holed      [2]bool // some are missing since then
 
 	// firstSealed is the packet with each side's first application-data record;
 	// records counts them.
@@ -42,8 +44,8 @@ const (
 	ticketSize = 160
 )
 
-func newSecure(keys *tls.Keys, f *follower) *secure {
-	x := &secure{conn: tls.NewConn(keys), plain: f.insideTLS, hole: f.holeInsideTLS}
+func newSecure(f *follower) *secure {
+	x := &secure{conn: tls.NewConn(&f.d.keys, &f.d.certificates), plain: f.insideTLS, hole: f.holeInsideTLS}
 	x.yield = x.record
 	return x
 }
@@ -52,6 +54,7 @@ func newSecure(keys *tls.Keys, f *follower) *secure {
 func (x *secure) feed(c *tcp.Conn, from, client tcp.Side, p []byte, at Event) {
 	x.c, x.client, x.at = c, client, at
 	x.conn.Feed(int(from), p, x.yield)
+	x.out.Certificate, x.out.ClientCertificate = x.conn.Certificate(int(1-client)), x.conn.Certificate(int(client))
 }
 
 // skip follows a hole in one side's bytes.
@@ -64,6 +67,12 @@ func (x *secure) skip(from tcp.Side, n int64) {
 // nothing is: what was not opened there is the handshake, or early data that the
 // broker did not take either (RFC 8446 §4.2.10).
 func (x *secure) miss(from tcp.Side) { x.holed[from] = x.begun[from] }
+
+// unread reports that a side sent something, where the other records were opened,
+// that was not: silence of that side then proves nothing.
+func (x *secure) unread(from tcp.Side) bool {
+	return x.out.Decrypted && (x.sealedData[from] || x.conn.Lost(int(from)))
+}
 
 func (x *secure) record(side int, r tls.Record) {
 	from := tcp.Side(side)
@@ -78,6 +87,7 @@ func (x *secure) record(side int, r tls.Record) {
 		x.alert(from, x.client, r, x.at)
 	case tls.ApplicationData:
 		x.miss(from)
+		x.sealedData[from] = x.sealedData[from] || r.Length != sealedAlert
 		x.sealed(from, x.client, r, x.at)
 	}
 }
@@ -145,7 +155,10 @@ func (x *secure) sealed(from, client tcp.Side, r tls.Record, at Event) {
 		// The first sealed record of TLS 1.3 is the client's Finished, alone or
 		// behind its certificate in one flight; what comes in a later packet
 		// is data.
-		if !x.out.FirstData.Seen() && (!new || at.Packet != x.firstSealed[from].Packet) {
+		if new && (at.Packet == x.firstSealed[from].Packet || r.Length == sealedAlert) {
+			return
+		}
+		if x.out.DataRecords++; !x.out.FirstData.Seen() {
 			x.out.FirstData = at
 		}
 		return
@@ -176,7 +189,6 @@ func (x *secure) result() (t *TLS, lost bool) {
 	if hello, ok := x.conn.Hello(int(1 - x.client)); ok {
 		out.Version = hello.Version
 	}
-	out.Certificate, out.ClientCertificate = x.conn.Certificate(int(1-x.client)), x.conn.Certificate(int(x.client))
 	if out.AnswerRecords > 0 || out.Version != "1.3" && x.cipher[0] && x.cipher[1] && out.FirstData.Seen() {
 		out.Finished = true
 	}

@@ -219,8 +219,10 @@ type TLS struct {
 	// FirstData is the client's first record of application data, which holds
 	// the CONNECT. AnswerRecords counts the broker's records that could hold a
 	// CONNACK: none proves that it sent none.
-	FirstData     Event
-	AnswerRecords int
+	// DataRecords counts the client's records of application data, as far as they
+	// are known from those of the handshake.
+	FirstData                  Event
+	DataRecords, AnswerRecords int
 	// Decrypted says that records were opened with the connection's secrets.
 	Decrypted bool
 	// Random is the beginning of the client's random value, which no other

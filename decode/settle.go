@@ -47,7 +47,7 @@ func (e *ending) settle() *Session {
 		CaptureEnd: e.at,
 
 		SynCount: c.SynCount, HasISN: cs.HasISN && bs.HasISN, ClientISN: cs.ISN, BrokerISN: bs.ISN,
-		ClientGap: from.gap, BrokerGap: to.gap, Notes: f.notes,
+		ClientGap: from.gap || f.unread(client, client), BrokerGap: to.gap || f.unread(broker, client), Notes: f.notes,
 		ConnectAcked: f.connectAt.Seen() && cs.Acked >= f.connectEnd,
 	}
 	if f.proxy != nil && f.proxy.IsValid() {
@@ -243,6 +243,8 @@ func settleOutcome(s *Session, c *tcp.Conn, client tcp.Side) {
 		s.Outcome = Unknown
 	case s.MQTT || s.RolesFrom != RolesFromSYN:
 		s.Outcome = Unknown
+	case s.Inner == FirstHTTP && s.BrokerGap:
+		s.Outcome = Unknown // the answer may have been lost
 	case s.Inner == FirstHTTP || s.Inner == FirstOther && !s.ClientGap:
 		s.Outcome = NotMQTT
 	default:
@@ -259,6 +261,9 @@ func (f *follower) settleNotes(s *Session, c *tcp.Conn, cs, bs *tcp.Stream) {
 	}
 	if c.SynCount > 1 || cs.Retransmitted+bs.Retransmitted > 0 {
 		s.Notes.Add(NoteRetransmitted)
+	}
+	if f.unread(0, f.client) || f.unread(1, f.client) {
+		s.Notes.Add(NoteUnread)
 	}
 	// A lone SYN is unanswered, not one-sided.
 	if (cs.Packets == 0 || bs.Packets == 0) && (cs.LastData.Seen() || bs.LastData.Seen()) {

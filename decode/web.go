@@ -112,6 +112,12 @@ func (w *web) closed(client bool) bool {
 	return closed
 }
 
+// unread reports that frames of a direction could not be read.
+func (w *web) unread(client bool) bool {
+	from := direct(client)
+	return w.blind[from] || w.frames[from] != nil && w.frames[from].Lost()
+}
+
 // note keeps what the frames of a direction told.
 func (w *web) note(from int) {
 	w.out.Text = w.out.Text || w.frames[from].Text()

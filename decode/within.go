@@ -26,7 +26,7 @@ func (f *follower) makeWithin() *within {
 // behindTLS follows a TLS connection.
 func (f *follower) behindTLS(c *tcp.Conn, from tcp.Side, p []byte, at Event) {
 	if f.secure == nil {
-		f.secure = newSecure(&f.d.keys, f)
+		f.secure = newSecure(f)
 	}
 	f.secure.feed(c, from, f.clientSide(c, from, mqtt.KindTLS), p, at)
 }
@@ -97,6 +97,12 @@ func (f *follower) insideWeb(c *tcp.Conn, from tcp.Side, p []byte, at Event) {
 	if believed(o.kind, in.web[1-from].kind, true) {
 		f.feed(c, from, p, at)
 	}
+}
+
+// unread reports that some of what a side sent in the innermost stream could not
+// be read.
+func (f *follower) unread(side, client tcp.Side) bool {
+	return f.secure != nil && f.secure.unread(side) || f.web != nil && f.web.unread(side == client)
 }
 
 // begin notes where an MQTT packet may begin.

@@ -114,11 +114,13 @@ const (
 	NoteDesync
 	// NoteDuplicate: the same conversation was captured more than once.
 	NoteDuplicate
+	// NoteUnread: some of what TLS or a WebSocket carried could not be read.
+	NoteUnread
 )
 
 var noteWords = []string{
 	"", "mid-stream", "gap", "cut-packets", "retransmitted", "broken-length", "proxy-protocol",
-	"one-sided", "late-connack", "second-connect", "desync", "captured-twice",
+	"one-sided", "late-connack", "second-connect", "desync", "captured-twice", "unread",
 }
 
 // Notes is a list of up to twelve different notes in the order in which they

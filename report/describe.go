@@ -35,6 +35,7 @@ var wordings = map[string]wording{
 	"plain-to-tls-port":     {titlePlainToTLS, summaryPlainToTLS, answerPlainToTLS},
 	"http-on-mqtt-port":     {titleHTTP, summaryHTTP, answerHTTP},
 	"tls-alert":             {titleTLSAlert, summaryTLSAlert, answerTLSAlert},
+	"closed-inside-tls":     {titleInsideTLS, summaryInsideTLS, answerInsideTLS},
 	"ws-upgrade-failed":     {titleWS, summaryWS, answerWS},
 	"retry-storm":           {titleStorm, summaryStorm, answerStorm},
 	"keepalive-timeout":     {titleKeepAlive, summaryKeepAlive, answerKeepAlive},

@@ -22,6 +22,7 @@ const (
 	titlePlainToTLS
 	titleHTTP
 	titleTLSAlert
+	titleInsideTLS
 	titleWS
 	titleStorm
 	titleKeepAlive
@@ -55,6 +56,7 @@ const (
 	answerPlainToTLS
 	answerHTTP
 	answerTLSAlert
+	answerInsideTLS
 	answerWS
 	answerStorm
 	answerKeepAlive
@@ -83,6 +85,7 @@ const (
 	summaryPlainToTLS
 	summaryHTTP
 	summaryTLSAlert
+	summaryInsideTLS
 	summaryWS
 	summaryStorm
 	summaryKeepAlive
@@ -204,6 +207,7 @@ const (
 	noteOneSided
 	noteTwice
 	noteDesync
+	noteUnread
 	captureCut
 	captureProblem
 	captureUndecoded
@@ -276,6 +280,10 @@ const (
 	workedCredentials
 	workedPort
 	workedSeveral
+
+	// Filters.
+	answerNoMatch
+	filtered
 
 	messages // how many there are
 )

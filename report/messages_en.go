@@ -23,6 +23,7 @@ var english = [messages]string{
 	titlePlainToTLS:    "Plain MQTT is sent to a TLS port",
 	titleHTTP:          "HTTP is sent to an MQTT port",
 	titleTLSAlert:      "The TLS handshake ends in an alert",
+	titleInsideTLS:     "Behind TLS the broker answers once and closes",
 	titleWS:            "The WebSocket upgrade fails",
 	titleStorm:         "A failing CONNECT is repeated without backing off",
 	titleKeepAlive:     "Broker closes a silent session",
@@ -56,6 +57,7 @@ var english = [messages]string{
 	answerPlainToTLS:      "Clients send plain MQTT to {broker}, which is a TLS port, {times}.",
 	answerHTTP:            "HTTP is sent to {broker}, which is an MQTT port, {times}.",
 	answerTLSAlert:        "The TLS handshake with {broker} ends in an alert, {times}.",
+	answerInsideTLS:       "Behind TLS, {broker} answers with one small record and closes at once, {times}: as a refused CONNECT would look.",
 	answerWS:              "The WebSocket upgrade at {broker} fails, {times}.",
 	answerStorm:           "{who} repeats the same failing CONNECT without backing off: {n} {n|time|times}[ in {span}][, every {interval}].",
 	answerKeepAlive:       "Broker {broker} closes {subject} for its silence, {times}[: the client sent nothing for 1.5 times its keep-alive of {keepalive} s].",
@@ -84,6 +86,7 @@ var english = [messages]string{
 	summaryPlainToTLS:   "{n} {n|connection|connections}[ from {who}] {n|begins|begin} with a plain CONNECT, and {broker} speaks TLS.",
 	summaryHTTP:         "{n} {n|connection|connections}[ from {who}] {n|begins|begin} with an HTTP request, and {broker} speaks MQTT.",
 	summaryTLSAlert:     "{n} TLS {n|handshake|handshakes}[ from {who}] with {broker} {n|ends|end} in an alert.",
+	summaryInsideTLS:    "{n} {n|connection|connections}[ from {who}]: after the TLS handshake one record from the client, one of the size of a CONNACK from {broker}, and the close.",
 	summaryWS:           "{n} WebSocket {n|upgrade|upgrades}[ from {who}] at {broker} {n|is|are} refused or lack the \"mqtt\" subprotocol.",
 	summaryStorm:        "{n} attempts[ from {who}][ as {ids}][ in {span}][, one every {interval}][: {retries} repeat the CONNECT byte for byte].",
 	summaryKeepAlive:    "{n} accepted {n|session|sessions}[ of {ids}][ from {who}]: the client sends nothing[ although its keep-alive is {keepalive} s], and the broker closes[ by {close}].",
@@ -205,6 +208,7 @@ var english = [messages]string{
 	noteOneSided:      "{n} {n|session shows|sessions show} one direction only.",
 	noteTwice:         "{n} {n|session was|sessions were} captured more than once.",
 	noteDesync:        "In {n} {n|session|sessions} the MQTT packet boundaries were lost.",
+	noteUnread:        "In {n} {n|session|sessions} part of what TLS or a WebSocket carried could not be read.",
 	captureCut:        "{name}: {n} {n|packet was|packets were} cut by the snap length.",
 	captureProblem:    "{name}: {problem}.",
 	captureUndecoded:  "{name}: not decoded: {list}.",
@@ -277,4 +281,8 @@ var english = [messages]string{
 	workedCredentials: "What then worked: other credentials; the CONNECT[ in {n|packet|packets} {list}] was accepted.",
 	workedPort:        "What then worked: another port; the CONNECT[ in {n|packet|packets} {list}] was accepted.",
 	workedSeveral:     "What then worked: several changes at once; the CONNECT[ in {n|packet|packets} {list}] was accepted.",
+
+	// Filters.
+	answerNoMatch: "Nothing matches {filters}; {n} {n|session does|sessions do} not match.",
+	filtered:      "Looked only at {filters}: {n} other {n|session is|sessions are} left out.",
 }

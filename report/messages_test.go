@@ -85,7 +85,7 @@ var contractSymptoms = []string{
 	"not-authorized", "version-refused", "connack-other", "server-redirect",
 	"closed-before-connack", "no-connack", "slow-connack",
 	"connection-refused", "connection-timeout",
-	"tls-to-plain-port", "plain-to-tls-port", "http-on-mqtt-port", "tls-alert",
+	"tls-to-plain-port", "plain-to-tls-port", "http-on-mqtt-port", "tls-alert", "closed-inside-tls",
 	"ws-upgrade-failed", "retry-storm", "keepalive-timeout",
 	"session-flapping", "malformed-connect",
 }

@@ -23,6 +23,7 @@ var chinese = [messages]string{
 	titlePlainToTLS:    "向 TLS 端口发送明文 MQTT",
 	titleHTTP:          "向 MQTT 端口发送 HTTP",
 	titleTLSAlert:      "TLS 握手以告警结束",
+	titleInsideTLS:     "代理在 TLS 内应答一次后关闭",
 	titleWS:            "WebSocket 升级失败",
 	titleStorm:         "失败的 CONNECT 不退避地反复重试",
 	titleKeepAlive:     "代理关闭静默的会话",
@@ -56,6 +57,7 @@ var chinese = [messages]string{
 	answerPlainToTLS:      "客户端向 TLS 端口 {broker} 发送明文 MQTT，共 {times}。",
 	answerHTTP:            "有 HTTP 请求发往 MQTT 端口 {broker}，共 {times}。",
 	answerTLSAlert:        "与 {broker} 的 TLS 握手以告警结束，共 {times}。",
+	answerInsideTLS:       "{broker} 在 TLS 内只应答一条短记录便立即关闭，共 {times}：CONNECT 被拒绝时正是这样。",
 	answerWS:              "{broker} 上的 WebSocket 升级失败，共 {times}。",
 	answerStorm:           "{who} 不退避地重复同一个失败的 CONNECT：{n} 次[（{span}内）][，间隔 {interval}]。",
 	answerKeepAlive:       "代理 {broker} 因静默关闭 {subject}，共 {times}[：客户端在 1.5 倍保活时间（{keepalive} 秒）内没有发送任何数据]。",
@@ -84,6 +86,7 @@ var chinese = [messages]string{
 	summaryPlainToTLS:   "{n} 个连接[（来自 {who}）]以明文 CONNECT 开始，而 {broker} 使用 TLS。",
 	summaryHTTP:         "{n} 个连接[（来自 {who}）]以 HTTP 请求开始，而 {broker} 使用 MQTT。",
 	summaryTLSAlert:     "[来自 {who} 的] {n} 次与 {broker} 的 TLS 握手以告警结束。",
+	summaryInsideTLS:    "{n} 个连接[（来自 {who}）]：TLS 握手之后，客户端发送一条记录，{broker} 应答一条 CONNACK 大小的记录，随即关闭。",
 	summaryWS:           "[来自 {who} 的] {n} 次在 {broker} 的 WebSocket 升级被拒绝，或未带 \"mqtt\" 子协议。",
 	summaryStorm:        "[{who}][ 以客户端 ID {ids}]尝试 {n} 次[（{span}内）][，间隔 {interval}][：其中 {retries} 次 CONNECT 逐字节相同]。",
 	summaryKeepAlive:    "[{ids} 的] {n} 个已接受的会话[（来自 {who}）]：客户端[（保活 {keepalive} 秒）]停止发送，代理关闭连接[，方式 {close}]。",
@@ -205,6 +208,7 @@ var chinese = [messages]string{
 	noteOneSided:      "{n} 个会话只有单向数据。",
 	noteTwice:         "{n} 个会话被重复抓取。",
 	noteDesync:        "{n} 个会话中丢失了 MQTT 报文边界。",
+	noteUnread:        "{n} 个会话中，TLS 或 WebSocket 承载的部分内容无法读取。",
 	captureCut:        "{name}：{n} 个数据包被抓包长度截断。",
 	captureProblem:    "{name}：{problem}。",
 	captureUndecoded:  "{name}：未能解码：{list}。",
@@ -277,4 +281,8 @@ var chinese = [messages]string{
 	workedCredentials: "之后奏效的改动：更换凭据；[数据包 {list} 中的] CONNECT 被接受。",
 	workedPort:        "之后奏效的改动：改用其他端口；[数据包 {list} 中的] CONNECT 被接受。",
 	workedSeveral:     "之后奏效的改动：同时作了几项改动；[数据包 {list} 中的] CONNECT 被接受。",
+
+	// Filters.
+	answerNoMatch: "没有会话符合 {filters}；不符合的会话有 {n} 个。",
+	filtered:      "只看了符合 {filters} 的会话：另有 {n} 个会话未计入。",
 }

@@ -406,6 +406,7 @@ var lossNotes = []struct {
 	{decode.NoteCutPackets, noteCut},
 	{decode.NoteOneSided, noteOneSided},
 	{decode.NoteDesync, noteDesync},
+	{decode.NoteUnread, noteUnread},
 	{decode.NoteDuplicate, noteTwice},
 }
 

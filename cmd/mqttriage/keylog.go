@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/mqttriage/mqttriage/decode/tls"
@@ -19,12 +20,10 @@ const maxKeyLogLine = 4 << 10
 // secrets reads the key logs that were named, and those beside the captures if
 // they were asked for. It returns nil where there are none.
 func (s *streams) secrets(f *readFlags, captures []string) (*tls.Keys, error) {
-	files := f.keyLogs
+	files := f.keyLogFiles(captures)
 	if f.keyLogBeside {
 		for _, name := range captures {
-			if beside := keyLogBeside(name); beside != "" {
-				files = append(files, beside)
-			} else if name != "-" {
+			if name != "-" && keyLogBeside(name) == "" {
 				s.note("no .keylog file beside %s", name)
 			}
 		}
@@ -34,18 +33,32 @@ func (s *streams) secrets(f *readFlags, captures []string) (*tls.Keys, error) {
 	}
 	keys := new(tls.Keys)
 	for _, name := range files {
-		before := keys.Len()
-		if err := readKeyLog(name, keys); err != nil {
+		taken, err := readKeyLog(name, keys)
+		if err != nil {
 			return nil, err
 		}
-		if keys.Len() == before {
-			s.note("no new TLS secrets in %s; a key log has lines such as CLIENT_RANDOM, from SSLKEYLOGFILE or the like", name)
+		if taken == 0 {
+			s.note("no TLS secrets in %s; a key log has lines such as CLIENT_RANDOM, from SSLKEYLOGFILE or the like", name)
 		}
 	}
 	if keys.Len() == 0 {
 		return nil, nil
 	}
 	return keys, nil
+}
+
+// keyLogFiles are the key logs that were named, and those beside the captures if
+// they were asked for.
+func (f *readFlags) keyLogFiles(captures []string) []string {
+	files := slices.Clone(f.keyLogs)
+	if f.keyLogBeside {
+		for _, name := range captures {
+			if beside := keyLogBeside(name); beside != "" {
+				files = append(files, beside)
+			}
+		}
+	}
+	return files
 }
 
 // keyLogBeside is the key log that lies beside a capture: site.keylog or
@@ -63,25 +76,25 @@ func keyLogBeside(capture string) string {
 	}
 }
 
-// readKeyLog adds the secrets of a file.
-func readKeyLog(name string, keys *tls.Keys) error {
+// readKeyLog adds the secrets of a file, and counts its lines that hold some.
+func readKeyLog(name string, keys *tls.Keys) (taken int, err error) {
 	file, err := os.Open(name)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return hint("name the file that the client wrote its TLS secrets to", "read key log %s: there is no such file", name)
+			return 0, hint("name the file that the client wrote its TLS secrets to", "read key log %s: there is no such file", name)
 		}
-		return fmt.Errorf("read key log: %w", err)
+		return 0, fmt.Errorf("read key log: %w", err)
 	}
 	defer file.Close()
 	lines := bufio.NewScanner(file)
 	lines.Buffer(make([]byte, maxKeyLogLine), maxKeyLogLine)
 	for lines.Scan() {
-		keys.Add(lines.Bytes())
+		taken += keys.Add(lines.Bytes())
 	}
 	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
-		return hint("name the file that the client wrote its TLS secrets to", "read key log %s: it is none: a line has more than %d bytes", name, maxKeyLogLine)
+		return 0, hint("name the file that the client wrote its TLS secrets to", "read key log %s: it is none: a line has more than %d bytes", name, maxKeyLogLine)
 	} else if err != nil {
-		return fmt.Errorf("read key log %s: %w", name, err)
+		return 0, fmt.Errorf("read key log %s: %w", name, err)
 	}
-	return nil
+	return taken, nil
 }

@@ -171,6 +171,13 @@ func (s *streams) checkFiles(f *readFlags, files []string) error {
 			return hint("name another file with -o", "the report would overwrite the input %s", name)
 		}
 	}
+	if f.output != "" {
+		for _, name := range f.keyLogFiles(files) {
+			if sameFile(name, f.output) {
+				return hint("name another file with -o", "the report would overwrite the key log %s", name)
+			}
+		}
+	}
 	if stdin > 1 {
 		return hint("name '-' once", "standard input is named %d times", stdin)
 	}

@@ -50,7 +50,7 @@ func (k *copies) repeats(tp *tuple, dir uint8, s *link.Segment, now int64) bool 
 	mixed := (s.Seq ^ s.Ack*3 ^ uint32(s.Src.Low)*5 ^ uint32(s.Dst.Low)*7 ^ uint32(s.Src.Port)<<16 ^ uint32(s.Dst.Port)) * 0x9e3779b1
 	set := &k[mixed>>(32-setBits)]
 	delay := copyDelay
-	if s.ID == 0 {
+	if s.ID == 0 && s.Flags&(link.SYN|link.RST) == 0 { // these are not sent again so soon
 		delay = bareCopyDelay
 	}
 	for i := range set.seen {

@@ -2,6 +2,7 @@ package tls
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"strings"
@@ -15,8 +16,9 @@ type Certificate struct {
 	// writes it; at most 256 bytes.
 	Subject, Issuer string
 	// Names are the DNS names and IP addresses it is for; at most 16, of 253
-	// bytes each.
+	// bytes each. More says that it has others.
 	Names               []string
+	More                bool
 	NotBefore, NotAfter time.Time
 }
 
@@ -32,7 +34,7 @@ const (
 func (c *Conn) Certificate(from int) *Certificate {
 	s := &c.sides[from]
 	if len(s.leaf) > 0 {
-		s.certificate = parseCertificate(s.leaf)
+		s.certificate = c.known.of(s.leaf)
 		s.leaf = s.leaf[:0:0] // not nil: the first certificate stays the one
 	}
 	return s.certificate
@@ -53,6 +55,31 @@ func leaf(body []byte, new bool) []byte {
 	return nil
 }
 
+// Certificates are those that many connections showed: each is parsed once, and
+// shared. The zero value is ready; it belongs to one goroutine.
+type Certificates struct {
+	byHash map[[sha256.Size]byte]*Certificate
+}
+
+// maxCertificates bounds them; those beyond are not told.
+const maxCertificates = 4096
+
+func (k *Certificates) of(der []byte) *Certificate {
+	if k == nil {
+		return parseCertificate(der)
+	}
+	hash := sha256.Sum256(der)
+	c, known := k.byHash[hash]
+	if !known && len(k.byHash) < maxCertificates {
+		if k.byHash == nil {
+			k.byHash = map[[sha256.Size]byte]*Certificate{}
+		}
+		c = parseCertificate(der)
+		k.byHash[hash] = c
+	}
+	return c
+}
+
 func parseCertificate(der []byte) *Certificate {
 	parsed, err := x509.ParseCertificate(der)
 	if err != nil {
@@ -70,7 +97,7 @@ func parseCertificate(der []byte) *Certificate {
 
 // name adds a name, as a copy that does not hold the certificate in memory.
 func (c *Certificate) name(n string) {
-	if len(c.Names) < maxNames {
+	if c.More = len(c.Names) == maxNames; !c.More {
 		c.Names = append(c.Names, strings.Clone(n[:min(len(n), maxNameText)]))
 	}
 }

@@ -8,7 +8,8 @@ package tls
 // handshake message of each and the early data that is held; time is linear in
 // the bytes that are fed.
 type Conn struct {
-	keys *Keys
+	keys  *Keys
+	known *Certificates
 	// hasClient says that the client is known, by its ClientHello.
 	hasClient bool
 	client    int
@@ -65,8 +66,11 @@ type side struct {
 	certificate *Certificate
 }
 
-// NewConn makes a Conn. keys may be nil.
-func NewConn(keys *Keys) *Conn { return &Conn{keys: keys, budget: maxTrials} }
+// NewConn makes a Conn. keys may be nil; so may known, where certificates are not
+// shared with other Conns.
+func NewConn(keys *Keys, known *Certificates) *Conn {
+	return &Conn{keys: keys, known: known, budget: maxTrials}
+}
 
 // Feed takes the next bytes of one direction, from 0 or 1: who is the client is
 // told by the ClientHello. It yields every record that they complete, in order
@@ -117,7 +121,7 @@ func (c *Conn) Held() int {
 	n := c.early.size
 	for i := range c.sides {
 		s := &c.sides[i]
-		n += cap(s.part) + cap(s.gather.buf)
+		n += cap(s.part) + cap(s.gather.buf) + cap(s.leaf)
 		if s.search != nil {
 			n += cap(s.search.buf)
 		}

@@ -87,7 +87,7 @@ func TestClientCertificate(t *testing.T) {
 			t.Errorf("%x: certificates %+v, %+v", version, a, b)
 		}
 		// Without keys those of TLS 1.2 are still visible.
-		c = NewConn(nil)
+		c = NewConn(nil, nil)
 		follow(c, d.writes)
 		if a := c.Certificate(0); (a != nil) != (version == tls.VersionTLS12) || c.Keyed() {
 			t.Errorf("%x: without keys %+v", version, a)
@@ -108,7 +108,7 @@ func TestFromOutside(t *testing.T) {
 			for _, w := range d.writes {
 				scanners[w.from].Feed(w.b, func(r Record) { want[w.from] = append(want[w.from], r) })
 			}
-			got := follow(NewConn(keys), d.writes)
+			got := follow(NewConn(keys, nil), d.writes)
 			for from := range got {
 				if len(got[from]) != len(want[from]) {
 					t.Fatalf("%x: %d records, want %d", version, len(got[from]), len(want[from]))

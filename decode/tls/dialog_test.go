@@ -233,7 +233,7 @@ func mustOpen(t *testing.T, d *dialog) *Conn {
 		case round > 1:
 			writes = shuffle(r, writes)
 		}
-		c := NewConn(keys)
+		c := NewConn(keys, nil)
 		got := follow(c, writes)
 		for from := range got {
 			data, all := contents(got[from])

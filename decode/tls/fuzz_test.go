@@ -37,7 +37,7 @@ func FuzzConn(f *testing.F) {
 		if len(commands) == 0 {
 			commands = []byte{0x3f, 0x7f}
 		}
-		c := NewConn(keys)
+		c := NewConn(keys, nil)
 		streams := [2][]byte{client, server}
 		records, bytesSeen := [2]int{}, [2]int{}
 		for i := 0; len(streams[0])+len(streams[1]) > 0; i++ {
@@ -96,7 +96,7 @@ func BenchmarkOpen(b *testing.B) {
 			b.SetBytes(int64(1000 * test.size))
 			b.ReportAllocs()
 			for b.Loop() {
-				c := NewConn(keys)
+				c := NewConn(keys, nil)
 				opened := 0
 				yield := func(_ int, r Record) {
 					if r.Opened && r.Type == ApplicationData {
@@ -128,7 +128,7 @@ func BenchmarkHandshake(b *testing.B) {
 			b.Run(versionName(s.version)+"-"+name, func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					c := NewConn(keys)
+					c := NewConn(keys, nil)
 					for _, w := range s.writes {
 						c.Feed(w.from, w.b, func(int, Record) {})
 					}
@@ -158,7 +158,7 @@ func BenchmarkHostile(b *testing.B) {
 			keys := s.keys()
 			b.SetBytes(int64(len(junk)))
 			for b.Loop() {
-				c := NewConn(keys)
+				c := NewConn(keys, nil)
 				for _, w := range s.writes {
 					c.Feed(w.from, w.b, func(int, Record) {})
 				}

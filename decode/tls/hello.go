@@ -10,10 +10,11 @@ type Hello struct {
 	// Version is the highest that a client offers, or the one that the server
 	// chose: "1.0" to "1.3", "" for others.
 	Version string
-	// SNI is the server name that a client asks for (RFC 6066 §3).
+	// SNI is the server name that a client asks for (RFC 6066 §3), at most 253
+	// bytes of it.
 	SNI string
 	// ALPN are the protocols that a client offers, or the one that the server
-	// chose in TLS 1.2 (RFC 7301); at most maxALPN.
+	// chose in TLS 1.2 (RFC 7301); at most maxALPN, cut at 32 bytes.
 	ALPN []string
 	// Random is the side's random value, another one in each connection.
 	Random [32]byte
@@ -35,6 +36,8 @@ const (
 	extSupportedVersions = 43
 
 	maxALPN = 8
+	// maxProtocol is longer than any registered one.
+	maxProtocol = 32
 )
 
 // retryRandom is the random of a ServerHello that is a HelloRetryRequest (RFC
@@ -127,7 +130,7 @@ func (h *hello) extension(client bool, t int, value []byte) {
 		r = reader{list}
 		if kind, ok := r.number(1); ok && kind == 0 {
 			name, _ := r.vector(2)
-			h.SNI = string(name)
+			h.SNI = string(name[:min(len(name), maxNameText)])
 		}
 	case extALPN:
 		list, _ := r.vector(2)
@@ -136,7 +139,7 @@ func (h *hello) extension(client bool, t int, value []byte) {
 			if !ok {
 				return
 			}
-			h.ALPN = append(h.ALPN, string(name))
+			h.ALPN = append(h.ALPN, string(name[:min(len(name), maxProtocol)]))
 		}
 	case extEncryptThenMAC:
 		h.encryptThenMAC = !client

@@ -70,14 +70,15 @@ type secret struct {
 func (s *secret) bytes() []byte { return s.b[:s.size] }
 
 // Add takes whole lines of a key log. It ignores comments, labels that open no
-// record (EXPORTER_SECRET) and whatever is malformed.
+// record (EXPORTER_SECRET) and whatever is malformed, and returns how many lines
+// it took.
 //
 // Beyond 131,072 client randoms the oldest are dropped: logs are appended to,
 // and secrets inside a capture come with their connections, so that the newest
 // are those to come. Of two values for a label and random the last is taken, as
 // Wireshark does: a device whose random generator repeats itself is still
 // opened where each connection's secrets come before it.
-func (k *Keys) Add(log []byte) {
+func (k *Keys) Add(log []byte) (taken int) {
 	for line := range bytes.Lines(log) {
 		name, rest, _ := bytes.Cut(bytes.TrimSpace(line), []byte(" "))
 		l, known := labelNames[string(name)]
@@ -95,7 +96,9 @@ func (k *Keys) Add(log []byte) {
 			continue
 		}
 		k.session(r)[l] = s
+		taken++
 	}
+	return taken
 }
 
 // session finds or makes the place of a client random's secrets.
@@ -127,14 +130,28 @@ func (k *Keys) Len() int {
 	return len(k.sessions) + k.Base.Len()
 }
 
-// lookup finds a client random's secrets; nil when there are none.
+// lookup finds a client random's secrets; nil when there are none. What is missing
+// here comes from Base: a capture may hold the secrets of one side, the key log
+// those of the other.
 func (k *Keys) lookup(r random) *secrets {
-	for ; k != nil; k = k.Base {
-		if s := k.sessions[r]; s != nil {
-			return s()
+	if k == nil {
+		return nil
+	}
+	further := k.Base.lookup(r)
+	here := k.sessions[r]
+	switch {
+	case here == nil:
+		return further
+	case further == nil:
+		return here()
+	}
+	all := *here()
+	for l := range all {
+		if all[l].size == 0 {
+			all[l] = further[l]
 		}
 	}
-	return nil
+	return &all
 }
 
 const redacted = "tls.Keys(secret)"

@@ -81,7 +81,7 @@ func TestKeysAreNotPrinted(t *testing.T) {
 	s.handshake()
 	s.data(0, 1, 100)
 	k := s.keys()
-	c := NewConn(k)
+	c := NewConn(k, nil)
 	follow(c, s.writes)
 	type holder struct {
 		Public Keys

@@ -183,7 +183,7 @@ func reversed(line string) string {
 // the other unless the server is mute.
 func opensBoth(t *testing.T, d *dialog, lines []string, mute bool) {
 	t.Helper()
-	c := NewConn(d.keys())
+	c := NewConn(d.keys(), nil)
 	got := follow(c, d.writes)
 	want := [2]string{}
 	for _, line := range lines {
@@ -265,7 +265,7 @@ func TestOpenSSLResumption(t *testing.T) {
 		}
 	}
 	d := s.talk(t, opensslLines, "-tls1_3", "-sess_in", session, "-early_data", early)
-	c := NewConn(d.keys())
+	c := NewConn(d.keys(), nil)
 	got := follow(c, d.writes)
 	data, all := contents(got[0])
 	if want := "early bird\n" + strings.Join(opensslLines, "\n") + "\n"; string(data) != want || !all {

@@ -31,7 +31,7 @@ func opensAll(t *testing.T, s *script) {
 		if i > 0 {
 			writes = shuffle(rand.New(rand.NewPCG(uint64(i), 0)), writes)
 		}
-		got := follow(NewConn(s.keys()), writes)
+		got := follow(NewConn(s.keys(), nil), writes)
 		for from := range got {
 			opensAs(t, s, from, got[from])
 		}
@@ -90,7 +90,7 @@ func TestWrongSecret(t *testing.T) {
 		for _, b := range s.secrets {
 			b[0]++
 		}
-		got := follow(NewConn(s.keys()), s.writes)
+		got := follow(NewConn(s.keys(), nil), s.writes)
 		for from := range got {
 			if len(got[from]) != len(s.records[from]) {
 				t.Errorf("side %d: %d records, want %d", from, len(got[from]), len(s.records[from]))
@@ -122,7 +122,7 @@ func TestDamagedRecords(t *testing.T) {
 			}
 			at[w.from]++
 		}
-		got := follow(NewConn(s.keys()), s.writes)
+		got := follow(NewConn(s.keys(), nil), s.writes)
 		for from := range got {
 			for i, r := range got[from] {
 				w := s.records[from][i]
@@ -154,7 +154,7 @@ func TestMissingLabels(t *testing.T) {
 			{[]string{"CLIENT_TRAFFIC_SECRET_0"}, 0, func(i int) bool { return i < 1 }},
 			{[]string{"CLIENT_TRAFFIC_SECRET_0", "CLIENT_HANDSHAKE_TRAFFIC_SECRET"}, 0, func(i int) bool { return false }},
 		} {
-			got := follow(NewConn(s.keys(test.without...)), s.writes)[test.from]
+			got := follow(NewConn(s.keys(test.without...), nil), s.writes)[test.from]
 			sealed := 0
 			for i, r := range got {
 				w := s.records[test.from][i]
@@ -179,7 +179,7 @@ func TestLateSecrets(t *testing.T) {
 		s.data(0, 3, 100)
 		s.data(1, 3, 100)
 		keys := new(Keys)
-		c := NewConn(keys)
+		c := NewConn(keys, nil)
 		opened := 0
 		for i, w := range s.writes {
 			if i == 4 {
@@ -247,7 +247,7 @@ func TestEarlyData(t *testing.T) {
 				if round > 0 {
 					writes = pieces(writes, 1<<round)
 				}
-				c := NewConn(s.keys(test.without))
+				c := NewConn(s.keys(test.without), nil)
 				got := follow(c, writes)
 				if len(got[0]) != len(s.records[0]) || len(got[1]) != len(s.records[1]) {
 					t.Fatalf("%d and %d records, want %d and %d", len(got[0]), len(got[1]), len(s.records[0]), len(s.records[1]))
@@ -282,7 +282,7 @@ func TestEarlyDataIsBounded(t *testing.T) {
 			s.send(0, ApplicationData, make([]byte, 16000))
 		}
 	})
-	c := NewConn(s.keys())
+	c := NewConn(s.keys(), nil)
 	seen := 0
 	for _, w := range s.writes[:len(s.writes)-1] {
 		c.Feed(w.from, w.b, func(int, Record) { seen++ })
@@ -347,7 +347,7 @@ func TestGaps(t *testing.T) {
 					at[w.from]++
 				}
 			}
-			c := NewConn(s.keys())
+			c := NewConn(s.keys(), nil)
 			got := follow(c, writes)
 			for from := range got {
 				model := s.records[from]
@@ -377,7 +377,7 @@ func TestGapWithoutKeys(t *testing.T) {
 	s.handshake()
 	s.data(1, 3, 300)
 	for _, keys := range []*Keys{nil, new(Keys)} {
-		c := NewConn(keys)
+		c := NewConn(keys, nil)
 		follow(c, s.writes)
 		last := s.writes[len(s.writes)-1].b
 		c.Feed(1, last[:20], func(int, Record) {})
@@ -410,7 +410,7 @@ func TestRenegotiation(t *testing.T) {
 	s.handshake()
 	s.send(0, ChangeCipherSpec, []byte{1})
 	s.data(0, 1, 100)
-	c := NewConn(s.keys())
+	c := NewConn(s.keys(), nil)
 	if follow(c, s.writes); !c.Lost(0) || c.Lost(1) {
 		t.Errorf("lost %v %v", c.Lost(0), c.Lost(1))
 	}
@@ -427,7 +427,7 @@ func TestPlaintextIsWiped(t *testing.T) {
 			}
 		}
 		var body []byte
-		c := NewConn(s.keys())
+		c := NewConn(s.keys(), nil)
 		for _, w := range s.writes {
 			c.Feed(w.from, w.b, func(_ int, r Record) {
 				if r.Opened && r.Type == ApplicationData {
@@ -450,7 +450,7 @@ func TestServerHelloFirst(t *testing.T) {
 		s.data(0, 3, 100)
 		s.data(1, 3, 100)
 		s.writes[0], s.writes[1] = s.writes[1], s.writes[0]
-		got := follow(NewConn(s.keys()), s.writes)
+		got := follow(NewConn(s.keys(), nil), s.writes)
 		for from := range got {
 			opensAs(t, s, from, got[from])
 		}
@@ -465,7 +465,7 @@ func TestChainedAfterGap(t *testing.T) {
 	d := converse(t, config, config)
 	// The answer is the last of what the server sends, in records of which the
 	// fifth from the end is hurt.
-	c := NewConn(d.keys())
+	c := NewConn(d.keys(), nil)
 	whole := follow(c, d.writes)[1]
 	hurt := len(whole) - 5
 	begin := 0
@@ -473,7 +473,7 @@ func TestChainedAfterGap(t *testing.T) {
 		begin += headerSize + r.Length
 	}
 	for _, inside := range []bool{true, false} {
-		c = NewConn(d.keys())
+		c = NewConn(d.keys(), nil)
 		missing := [2]int{begin + 10, begin + 20}
 		if !inside {
 			missing[0] = begin

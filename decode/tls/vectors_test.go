@@ -134,7 +134,7 @@ func TestRFC8448(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			writes, keys := trace(t, test.name)
 			for _, size := range []int{1, 3, 100, 1 << 20} {
-				c := NewConn(keys)
+				c := NewConn(keys, nil)
 				got := follow(c, pieces(writes, size))
 				for from, want := range test.want {
 					if len(got[from]) != len(want) {
