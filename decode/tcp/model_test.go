@@ -33,7 +33,10 @@ type position struct {
 	cut    bool
 }
 
-type ack struct{ to, nano int }
+type ack struct {
+	to   int
+	nano int64
+}
 
 // A checker plays connections of one 4-tuple and compares the table with the
 // model at every packet.
@@ -124,7 +127,7 @@ func (k *checker) giveUp(c *Conn, d *model, x, end int) {
 	}
 	for _, a := range d.acks {
 		// A clock that goes back a little makes a second no shorter than this.
-		if a.to >= end && int(k.now.Nano)-a.nano >= int(coveredWait)*98/100 {
+		if a.to >= end && k.now.Nano-a.nano >= coveredWait*98/100 {
 			k.traits[i].add(passedOver)
 			return
 		}
@@ -266,7 +269,7 @@ func (d *model) take(p *packet, now Mark, has *traits) {
 func (d *model) acknowledge(to int, now Mark) {
 	if d.base >= 0 && to > d.acked {
 		d.acked = to
-		d.acks = append(d.acks, ack{to, int(now.Nano)})
+		d.acks = append(d.acks, ack{to, now.Nano})
 	}
 }
 
