@@ -16,7 +16,7 @@ const module = "github.com/mqttriage/mqttriage/"
 
 // corridor is the order in which data flows. A room imports only rooms before
 // it and its own folders. The bench at its end measures the others.
-var corridor = []string{"capture", "decode", "analyze", "kb", "report", "cmd", "bench"}
+var corridor = []string{"capture", "decode", "analyze", "kb", "report", "slice", "cmd", "bench"}
 
 // confined says which folder alone may import a dependency, in code that
 // ships: a replacement then touches one place.
@@ -31,6 +31,7 @@ var confined = map[string][]string{
 	"github.com/klauspost/readahead":         {"capture/pcapfile"},
 	"github.com/pierrec/lz4":                 {"capture/pcapfile"},
 	"github.com/ulikunitz/xz":                {"capture/pcapfile"},
+	"github.com/santhosh-tekuri/jsonschema":  {},
 	"golang.org/x/net":                       {"decode/dns"},
 	"github.com/spf13/cobra":                 {"cmd/mqttriage"},
 	"golang.org/x/term":                      {"cmd/mqttriage"},

@@ -3,6 +3,7 @@ package report
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -65,11 +66,15 @@ func encoder(w io.Writer, prefix string) *json.Encoder {
 	return enc
 }
 
-// visible escapes hidden characters in JSON text on its way to w. It relies on
-// encoding/json writing a whole value with one Write.
-type visible struct{ w *bufio.Writer }
+// visible escapes hidden characters in JSON text on its way to w, which keeps
+// its errors or has none. It relies on encoding/json writing a whole value with
+// one Write.
+type visible struct{ w io.Writer }
 
 func (v visible) Write(b []byte) (int, error) {
+	if allASCII(b) && bytes.IndexByte(b, 0x7f) < 0 {
+		return v.w.Write(b) // JSON has escaped the other control characters
+	}
 	done := 0
 	for i := 0; i < len(b); {
 		if b[i] < utf8.RuneSelf && b[i] != 0x7f {
@@ -78,7 +83,7 @@ func (v visible) Write(b []byte) (int, error) {
 		}
 		r, size := utf8.DecodeRune(b[i:])
 		if hidden(r) {
-			v.w.Write(b[done:i]) //nolint:errcheck // a bufio.Writer keeps its error
+			v.w.Write(b[done:i]) //nolint:errcheck // the last Write fails too
 			if r > 0xffff {      // RFC 8259 section 7: a surrogate pair
 				fmt.Fprintf(v.w, `\u%04x\u%04x`, 0xd800+(r-0x10000)>>10, 0xdc00+(r-0x10000)&0x3ff)
 			} else {
@@ -92,4 +97,19 @@ func (v visible) Write(b []byte) (int, error) {
 		return 0, err
 	}
 	return len(b), nil
+}
+
+// allASCII looks at eight bytes at once: most lines have nothing to escape.
+func allASCII(b []byte) bool {
+	for ; len(b) >= 8; b = b[8:] {
+		if binary.LittleEndian.Uint64(b)&0x8080808080808080 != 0 {
+			return false
+		}
+	}
+	for _, c := range b {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }

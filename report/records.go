@@ -11,23 +11,39 @@ import (
 // The zero Records were not asked for and are no list at all.
 type Records struct {
 	n  int
-	at func(int) decode.Record
+	at func(i int, traced bool) decode.Record
 }
 
 // RecordsOf lists records that are there.
 func RecordsOf(records ...decode.Record) Records {
-	return Records{len(records), func(i int) decode.Record { return records[i] }}
+	return Records{len(records), func(i int, traced bool) decode.Record {
+		r := records[i]
+		if !traced {
+			r.Trace = nil
+		}
+		return r
+	}}
 }
 
-func recordsOf(sessions []*decode.Session) Records {
-	return Records{len(sessions), func(i int) decode.Record { return sessions[i].Record() }}
+// recordsOf are the records of sessions, under pseudonyms where hide is not nil.
+func recordsOf(sessions []*decode.Session, hide *Redactor) Records {
+	return Records{len(sessions), func(i int, traced bool) decode.Record {
+		s := hide.session(sessions[i])
+		if traced {
+			return s.TracedRecord()
+		}
+		return s.Record()
+	}}
 }
 
 // Len is how many there are.
 func (r Records) Len() int { return r.n }
 
 // At makes record i, from 0.
-func (r Records) At(i int) decode.Record { return r.at(i) }
+func (r Records) At(i int) decode.Record { return r.at(i, false) }
+
+// Traced makes record i with its trace, if it has one.
+func (r Records) Traced(i int) decode.Record { return r.at(i, true) }
 
 // IsZero reports that records were not asked for.
 func (r Records) IsZero() bool { return r.at == nil }
@@ -36,7 +52,7 @@ func (r Records) IsZero() bool { return r.at == nil }
 func (r Records) MarshalJSON() ([]byte, error) {
 	all := make([]decode.Record, r.n)
 	for i := range all {
-		all[i] = r.at(i)
+		all[i] = r.At(i)
 	}
 	return json.Marshal(all)
 }

@@ -16,6 +16,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sync/atomic"
 
 	"github.com/mqttriage/mqttriage/capture"
 )
@@ -23,32 +24,55 @@ import (
 // Open opens a capture file. The path "-" is standard input, which is named
 // "stdin". A file that is no capture gives a *capture.NotCaptureError.
 func Open(path string, stdin io.Reader) (capture.Source, error) {
+	s, _, err := openPath(path, stdin, false)
+	return s, err
+}
+
+// OpenText is Open for what may be a capture or JSON text, as the program saves
+// it: one of both is returned.
+func OpenText(path string, stdin io.Reader) (capture.Source, *Text, error) {
+	return openPath(path, stdin, true)
+}
+
+func openPath(path string, stdin io.Reader, mayBeText bool) (capture.Source, *Text, error) {
+	name, r, closeFile, err := openFile(path, stdin)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, text, err := openEither(name, r, closeFile, mayBeText)
+	if err != nil {
+		closeFile() //nolint:errcheck // read only, and there is an error to report
+	}
+	return s, text, err
+}
+
+// openFile opens a file by the path that the user gave. Its name is for reports
+// and errors.
+func openFile(path string, stdin io.Reader) (name string, r io.Reader, closeFile func() error, err error) {
 	if path == "-" {
 		if stdin == nil {
-			return nil, errors.New("read stdin: there is no standard input")
+			return "", nil, nil, errors.New("read stdin: there is no standard input")
 		}
-		return NewReader("stdin", stdin)
+		return "stdin", stdin, keepOpen, nil
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, describe(path, err)
+		return "", nil, nil, describe(path, err)
 	}
 	if st, err := f.Stat(); err == nil && st.IsDir() {
 		f.Close()
-		return nil, fmt.Errorf("read %s: it is a directory; name the captures in it", path)
+		return "", nil, nil, fmt.Errorf("read %s: it is a directory; name the captures in it", path)
 	}
-	s, err := open(path, f, f.Close)
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return s, nil
+	return path, f, f.Close, nil
 }
+
+// keepOpen closes nothing.
+func keepOpen() error { return nil }
 
 // NewReader reads a capture from r, which it does not close. The name is for
 // reports and errors.
 func NewReader(name string, r io.Reader) (capture.Source, error) {
-	return open(name, r, func() error { return nil })
+	return open(name, r, keepOpen)
 }
 
 // reader is what both formats' readers are. While the stream is sealed, next
@@ -72,8 +96,21 @@ const maxBatch = 1024
 type source struct {
 	reader
 	in    *stream
+	file  *counted
 	one   capture.Packet // what Next returns
 	close func() error
+}
+
+// counted counts the bytes that were read of a file, compressed as they are.
+type counted struct {
+	r io.Reader
+	n atomic.Int64
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.r.Read(b)
+	c.n.Add(int64(n))
+	return n, err
 }
 
 // Read fills a batch; see [capture.Source].
@@ -106,6 +143,10 @@ func (s *source) Next() (capture.Packet, error) {
 	return s.one, err
 }
 
+// Offset is how many bytes of the file were read so far, compressed as they are.
+// It may be called at any time, from any goroutine.
+func (s *source) Offset() int64 { return s.file.n.Load() }
+
 func (s *source) Close() error {
 	if s.close == nil {
 		return nil
@@ -116,19 +157,31 @@ func (s *source) Close() error {
 }
 
 func open(name string, r io.Reader, closeFile func() error) (capture.Source, error) {
-	in, compression, release, err := expand(newStream(r))
+	s, _, err := openEither(name, r, closeFile, false)
+	return s, err
+}
+
+// openEither opens a capture or, where it may be that, JSON text.
+func openEither(name string, r io.Reader, closeFile func() error, mayBeText bool) (capture.Source, *Text, error) {
+	file := &counted{r: r}
+	in, compression, release, err := expand(newStream(file))
 	if err != nil {
-		return nil, damagedStart(name, err)
+		return nil, nil, damagedStart(name, err)
+	}
+	closeAll := func() error {
+		release()
+		return closeFile()
+	}
+	// No capture begins so; and only one byte may be waited for.
+	if h, ok := in.peek(1); mayBeText && ok && h[0] == '{' {
+		return nil, &Text{name, compression, in, file, closeAll}, nil
 	}
 	found, err := recognise(name, in, compression)
 	if err != nil {
 		release()
-		return nil, err
+		return nil, nil, err
 	}
-	return &source{reader: found, in: in, close: func() error {
-		release()
-		return closeFile()
-	}}, nil
+	return &source{reader: found, in: in, file: file, close: closeAll}, nil, nil
 }
 
 // recognise chooses the format by the magic number.

@@ -183,3 +183,30 @@ func TestReadSizes(t *testing.T) {
 		}
 	}
 }
+
+// TestOffset: at the end it is the size of the file, compressed as it is.
+func TestOffset(t *testing.T) {
+	files, err := filepath.Glob("../../testdata/any-interface_takeover-loop*/capture.*")
+	if err != nil || len(files) < 6 {
+		t.Fatalf("%d captures (%v)", len(files), err)
+	}
+	for _, path := range files {
+		if strings.Contains(path, "cut-short") {
+			continue
+		}
+		s, err := Open(path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := s.(interface{ Offset() int64 })
+		before := at.Offset()
+		drainSource(t, s)
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := at.Offset(); got != info.Size() || before > got {
+			t.Errorf("%s: %d bytes read of %d, %d before", path, got, info.Size(), before)
+		}
+	}
+}

@@ -1,0 +1,237 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mqttriage/mqttriage/capture"
+	"github.com/mqttriage/mqttriage/decode"
+)
+
+// ReadSaved reads what NDJSON wrote so that it is analysed again: it calls emit
+// for every session, and returns the captures that they come from. origin
+// returns the capture of a name and number in the run that wrote the file; it is
+// asked once for each. Findings and advice are left out, for they are to be
+// found anew.
+//
+// A line that cannot be read is left out; the last of the captures has a
+// problem then. The error is for a text that is no such file: ErrNoRecords,
+// ErrJSONReport, or why it cannot be read.
+func ReadSaved(r io.Reader, origin func(capture string, index int) *decode.Origin, emit func(*decode.Session)) ([]CaptureInput, error) {
+	lines := newLineReader(r, maxLine)
+	s := &savedReader{remaker: decode.NewRemaker(), origin: origin, emit: emit, origins: map[int]*decode.Origin{}}
+	line, whole, err := lines.first()
+	if err != nil {
+		return nil, err
+	}
+	// Parsing is most of the work, and each line is by itself.
+	next := func() (func() []savedLine, bool) {
+		var batch []savedLine
+		for size := 0; err == nil && len(batch) < batchSize && size < maxLine; line, whole, err = lines.next() {
+			batch = append(batch, savedLine{number: lines.n, text: bytes.Clone(line), whole: whole})
+			size += len(line)
+		}
+		return func() []savedLine {
+			for i := range batch {
+				batch[i].parse()
+			}
+			return batch
+		}, len(batch) > 0
+	}
+	inOrder(next, func(batch []savedLine) error { //nolint:errcheck // it cannot fail
+		for i := range batch {
+			s.add(&batch[i])
+		}
+		return nil
+	})
+	if err != io.EOF {
+		s.problem(fmt.Sprintf("line %d: %v", lines.n, err))
+	}
+	captures := s.captures()
+	if len(captures) == 0 {
+		return nil, errors.New(cmp.Or(s.first, "it names no capture"))
+	}
+	return captures, nil
+}
+
+// savedLine is a line, and what it says.
+type savedLine struct {
+	number int
+	text   []byte
+	whole  bool
+
+	typ     string
+	summary *summaryLine
+	input   CaptureInput
+	record  *decode.Record
+	err     error
+}
+
+// parse reads the lines that the analysis needs.
+func (l *savedLine) parse() {
+	l.typ = typeOf(l.text)
+	switch l.typ {
+	case lineSummary, lineCapture, lineSession:
+		if !l.whole {
+			l.err = fmt.Errorf("%s: it is longer than %d bytes", l.typ, maxLine)
+			return
+		}
+	case "":
+		l.err = errors.New("it is no JSON object with a \"type\"")
+	}
+	switch l.typ {
+	case lineSummary:
+		l.summary, l.err = parseSummary(l.text)
+	case lineCapture:
+		var c captureLine
+		if err := json.Unmarshal(l.text, &c); err != nil {
+			l.err = inLine(l.typ, err)
+			return
+		}
+		l.input, l.err = c.input()
+	case lineSession:
+		if l.record, l.err = decode.ParseRecord(l.text); l.err != nil {
+			l.err = inLine(l.typ, l.err)
+		}
+	}
+	l.text = nil
+}
+
+type savedReader struct {
+	remaker *decode.Remaker
+	origin  func(string, int) *decode.Origin
+	emit    func(*decode.Session)
+	// origins are by their number in the run that wrote the file.
+	origins map[int]*decode.Origin
+	inputs  []CaptureInput
+	summary *summaryLine
+	// sessions counts those that were emitted.
+	sessions int
+	// first is the first problem, problems counts them; ended says that no more
+	// is read.
+	first    string
+	problems int
+	ended    bool
+}
+
+func (s *savedReader) problem(text string) {
+	if s.problems++; s.problems == 1 {
+		s.first = text
+	}
+}
+
+// add takes the next line.
+func (s *savedReader) add(l *savedLine) {
+	if s.ended {
+		return
+	}
+	err := l.err
+	switch {
+	case l.typ == lineSummary && (s.summary != nil || s.sessions > 0):
+		s.ended, err = true, errors.New("another report begins; a file holds one")
+	case l.typ == lineSummary:
+		s.summary, s.ended = l.summary, err != nil
+	case err != nil:
+	case l.typ == lineCapture:
+		s.inputs = append(s.inputs, l.input)
+	case l.typ == lineSession:
+		if err = s.session(l.record); err != nil {
+			err = inLine(l.typ, err)
+		}
+	}
+	if err != nil {
+		s.problem(fmt.Sprintf("line %d: %v", l.number, err))
+	}
+}
+
+func (s *savedReader) session(record *decode.Record) error {
+	index, err := record.RecordIndex()
+	if err != nil {
+		return err
+	}
+	from := s.origins[index]
+	switch {
+	case from == nil:
+		from = s.origin(record.Capture, index)
+		s.origins[index] = from
+	case from.Capture != record.Capture:
+		return fmt.Errorf("field capture: capture %d is called %q before", index, from.Capture)
+	}
+	session, err := s.remaker.Session(record, from)
+	if err != nil {
+		return err
+	}
+	s.sessions++
+	s.emit(session)
+	return nil
+}
+
+// captures are those of the file, and those that only sessions tell of.
+func (s *savedReader) captures() []CaptureInput {
+	if s.summary != nil && s.summary.Lines.Sessions != nil && s.problems == 0 && s.sessions != *s.summary.Lines.Sessions {
+		s.problem(fmt.Sprintf("cut short: it has %d of %d sessions", s.sessions, *s.summary.Lines.Sessions))
+	}
+	known := map[string]bool{}
+	for _, c := range s.inputs {
+		known[c.Info.Name] = true
+	}
+	for _, index := range slices.Sorted(maps.Keys(s.origins)) {
+		if name := s.origins[index].Capture; !known[name] {
+			known[name] = true
+			s.inputs = append(s.inputs, CaptureInput{Info: capture.Info{Name: name, Problems: []string{"its own line is missing from the saved records"}}})
+		}
+	}
+	if s.problems > 0 && len(s.inputs) > 0 {
+		text := "saved records, " + s.first
+		if s.problems > 1 {
+			text += fmt.Sprintf(" (and %d more)", s.problems-1)
+		}
+		last := &s.inputs[len(s.inputs)-1].Info
+		last.Problems = append(last.Problems, text)
+	}
+	return s.inputs
+}
+
+// input is the capture as it was when it was read.
+func (c *Capture) input() (CaptureInput, error) {
+	in := CaptureInput{
+		Info: capture.Info{
+			Name: c.Name, Format: c.Format, Compression: c.Compression, Packets: c.Packets, Bytes: c.Bytes,
+			First: time.Time(c.First), Last: time.Time(c.Last), Cut: c.Cut, Problems: c.Problems,
+		},
+		Stats: decode.Stats{Packets: c.Packets, Evicted: c.Evicted, Undecoded: c.Undecoded},
+	}
+	for _, name := range c.LinkTypes {
+		link, err := linkType(name)
+		if err != nil {
+			return in, err
+		}
+		in.Info.LinkTypes = append(in.Info.LinkTypes, link)
+	}
+	return in, nil
+}
+
+// linkType is the link type of a name.
+func linkType(name string) (capture.LinkType, error) {
+	if number, ok := strings.CutPrefix(name, "LINKTYPE "); ok {
+		if n, err := strconv.ParseUint(number, 10, 16); err == nil {
+			return capture.LinkType(n), nil
+		}
+	}
+	const named = 512 // all that have a name are below
+	for t := range capture.LinkType(named) {
+		if t.String() == name {
+			return t, nil
+		}
+	}
+	return 0, fmt.Errorf("capture: field link_types: there is no %.40q", name)
+}
