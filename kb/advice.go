@@ -104,4 +104,10 @@ type DeadEnd struct {
 }
 
 // Consult returns the advice for a finding, most specific entry first.
-func (b *Base) Consult(f analyze.Finding) []Advice { return b.consult(f) }
+func (b *Base) Consult(f analyze.Finding) []Advice { return b.consult(f, nil) }
+
+// ConsultShowing is Consult with other values of the same facts in its sentences,
+// such as pseudonyms for names. Which advice is given, the finding's own decide.
+func (b *Base) ConsultShowing(f analyze.Finding, shown analyze.Facts) []Advice {
+	return b.consult(f, &shown)
+}

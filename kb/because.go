@@ -18,10 +18,10 @@ const maxValueRunes = 120
 // reason chooses the text for a status: the author's first that can be said,
 // else none. decided are the facts that decided the status, tried those that
 // its condition uses.
-func (b Because) reason(s Status, v values, decided, tried []string) (Text, bool) {
+func (b Because) reason(s Status, e evidence, decided, tried []string) (Text, bool) {
 	for _, r := range b[s] {
-		if r.sayable(v, decided, tried) {
-			return Text{En: fill(r.En, v, English), Zh: fill(r.Zh, v, Chinese)}, true
+		if r.sayable(e.values, decided, tried) {
+			return Text{En: fill(r.En, e.shown, English), Zh: fill(r.Zh, e.shown, Chinese)}, true
 		}
 	}
 	return Text{}, false

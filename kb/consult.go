@@ -12,17 +12,30 @@ import (
 type evidence struct {
 	values  values
 	packets map[string][]int
+	// shown are the values as sentences say them.
+	shown values
 }
 
 func evidenceOf(f *analyze.Finding) evidence {
-	e := evidence{values{symptomName: f.Symptom}, map[string][]int{}}
+	e := evidence{values: values{symptomName: f.Symptom}, packets: map[string][]int{}}
 	f.Facts.Each(func(name string, value any, packets []int, known bool) {
 		if known {
 			e.values[name] = value
 			e.packets[name] = packets
 		}
 	})
+	e.shown = e.values
 	return e
+}
+
+// show gives the sentences other values of the same facts.
+func (e *evidence) show(symptom string, facts *analyze.Facts) {
+	e.shown = values{symptomName: symptom}
+	facts.Each(func(name string, value any, _ []int, known bool) {
+		if known {
+			e.shown[name] = value
+		}
+	})
 }
 
 // of joins the packets of facts, ascending and each once.
@@ -76,12 +89,15 @@ func (a *Advice) ofVendor() int {
 	return 0
 }
 
-func (b *Base) consult(f analyze.Finding) []Advice {
+func (b *Base) consult(f analyze.Finding, shown *analyze.Facts) []Advice {
 	listed := b.bySymptom[f.Symptom]
 	if len(listed) == 0 {
 		return nil
 	}
 	e := evidenceOf(&f)
+	if shown != nil {
+		e.show(f.Symptom, shown)
+	}
 	advice := make([]Advice, 0, len(listed))
 	for _, entry := range listed {
 		when := entry.When.eval(e.values)
@@ -189,7 +205,7 @@ func (e evidence) judge(because Because, otherwise Status, choices ...choice) ju
 		}
 		tried = union(tried, c.condition.names)
 	}
-	if text, ok := because.reason(otherwise, e.values, nil, nil); ok {
+	if text, ok := because.reason(otherwise, e, nil, nil); ok {
 		return judgement{status: otherwise, because: text}
 	}
 	j := judgement{status: otherwise}
@@ -210,7 +226,7 @@ func (e evidence) judge(because Because, otherwise Status, choices ...choice) ju
 // tried judges a dead end.
 func (e evidence) tried(d *DeadEndEntry) judgement {
 	if d.Seen == nil {
-		if text, ok := d.Because.reason(NotVisible, e.values, nil, nil); ok {
+		if text, ok := d.Because.reason(NotVisible, e, nil, nil); ok {
 			return judgement{status: NotVisible, because: text}
 		}
 		return judgement{status: NotVisible, because: Text{
@@ -226,13 +242,13 @@ func (e evidence) tried(d *DeadEndEntry) judgement {
 		j := e.decided(d.Because, NotSeen, v.facts, d.Seen.names)
 		if len(d.Because[NotSeen]) == 0 {
 			j.because = Text{
-				En: "The packets do not show it being tried (" + list(v.facts, e.values, English) + ").",
-				Zh: "报文未显示有人尝试（" + list(v.facts, e.values, Chinese) + "）。",
+				En: "The packets do not show it being tried (" + list(v.facts, e.shown, English) + ").",
+				Zh: "报文未显示有人尝试（" + list(v.facts, e.shown, Chinese) + "）。",
 			}
 		}
 		return j
 	}
-	if text, ok := d.Because.reason(NotVisible, e.values, nil, nil); ok {
+	if text, ok := d.Because.reason(NotVisible, e, nil, nil); ok {
 		return judgement{status: NotVisible, because: text}
 	}
 	return judgement{status: NotVisible, because: missing(v.facts)}
@@ -240,9 +256,9 @@ func (e evidence) tried(d *DeadEndEntry) judgement {
 
 // decided gives a status that facts decided, with its reason and packets.
 func (e evidence) decided(because Because, s Status, facts, tried []string) judgement {
-	text, ok := because.reason(s, e.values, facts, tried)
+	text, ok := because.reason(s, e, facts, tried)
 	if !ok {
-		text = shown(facts, e.values)
+		text = shown(facts, e.shown)
 	}
 	return judgement{s, text, e.of(facts)}
 }

@@ -208,7 +208,7 @@ func TestReasonChoice(t *testing.T) {
 		{values{"retries_unchanged": 3, "takeovers": 4, "reason": "{takeovers}"}, []string{"retries_unchanged"}, "{takeovers}"},
 		{values{"retries_unchanged": 3}, []string{"retries_unchanged"}, ""},
 	} {
-		got, ok := b.reason(Seen, test.v, test.decided, tried)
+		got, ok := b.reason(Seen, evidence{values: test.v, shown: test.v}, test.decided, tried)
 		if got.En != test.want || ok != (test.want != "") {
 			t.Errorf("%v: %q, %v, not %q", test.v, got.En, ok, test.want)
 		}

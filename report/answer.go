@@ -44,6 +44,10 @@ func answerOf(doc *Document, first string, sessions func() []*decode.Session) st
 	if doc.Hidden > 0 {
 		add(answerHidden, values{"n": doc.Hidden})
 	}
+	// What is well is well only as far as was looked.
+	if f := filteredInWords(doc); f != "" && problems == 0 {
+		parts = append(parts, f)
+	}
 	return strings.Join(parts, gap(doc.Lang))
 }
 
@@ -67,6 +71,9 @@ func quiet(doc *Document, sessions func() []*decode.Session) []string {
 	var parts []string
 	add := func(m message) { parts = append(parts, say(doc.Lang, m, v)) }
 	switch {
+	case nothingMatches(doc):
+		v["filters"], v["n"] = filtersInWords(doc.Filters, doc.Lang), t.FilteredOut
+		add(answerNoMatch)
 	case packets == 0:
 		add(answerNoPackets)
 	case t.Accepted > 0 && t.Accepted+t.Unknown < t.Sessions:
@@ -105,7 +112,7 @@ func quiet(doc *Document, sessions func() []*decode.Session) []string {
 	default:
 		add(answerUnseen)
 	}
-	if t.Accepted == 0 {
+	if t.Accepted == 0 && !nothingMatches(doc) {
 		if list := undecodedInWords(doc, packets/100); list != "" {
 			v["list"] = list
 			add(answerUndecoded)

@@ -23,6 +23,10 @@ type Input struct {
 	Sessions bool
 	// MinSeverity hides the findings below it.
 	MinSeverity analyze.Severity
+	// Selection, if not nil, says that the Analyzer has only some sessions.
+	Selection *Selection
+	// Redactor, if not nil, replaces names and addresses.
+	Redactor *Redactor
 }
 
 // CaptureInput is one capture after it was read.
@@ -34,6 +38,7 @@ type CaptureInput struct {
 // Build makes the document of a run.
 func Build(in Input) *Document {
 	totals := in.Analyzer.Totals()
+	hide := in.Redactor.naming(in.Captures)
 	doc := &Document{
 		Schema:   Schema,
 		Tool:     Tool{Name: "mqttriage", Version: in.Version},
@@ -43,11 +48,15 @@ func Build(in Input) *Document {
 		Findings: []Finding{},
 	}
 	for _, c := range in.Captures {
+		c.Info = hide.info(c.Info)
 		doc.Captures = append(doc.Captures, captureOf(c))
 	}
 	doc.Totals, doc.Codes = totalsOf(totals)
+	if in.Selection != nil {
+		in.Selection.apply(doc, in.Redactor != nil)
+	}
 	if in.Sessions {
-		doc.Sessions = recordsOf(in.Analyzer.Sessions())
+		doc.Sessions = recordsOf(in.Analyzer.Sessions(), hide)
 	}
 	answer := ""
 	for _, f := range in.Analyzer.Findings() {
@@ -55,7 +64,9 @@ func Build(in Input) *Document {
 			doc.Hidden++
 			continue
 		}
-		out, phrase := findingOf(&f, in.Base, in.Lang)
+		shown := hide.finding(f)
+		advice := in.Base.ConsultShowing(f, shown.Facts)
+		out, phrase := findingOf(&shown, advice, in.Lang)
 		if len(doc.Findings) == 0 {
 			answer = phrase
 		}
@@ -105,7 +116,7 @@ func totalsOf(t analyze.Totals) (Totals, []Code) {
 
 // findingOf returns a finding with its advice, and what the report answers
 // when it is the first one.
-func findingOf(f *analyze.Finding, base *kb.Base, lang kb.Lang) (Finding, string) {
+func findingOf(f *analyze.Finding, advice []kb.Advice, lang kb.Lang) (Finding, string) {
 	said := describe(f, lang)
 	out := Finding{
 		Symptom: f.Symptom, Severity: f.Severity.String(),
@@ -129,7 +140,6 @@ func findingOf(f *analyze.Finding, base *kb.Base, lang kb.Lang) (Finding, string
 			Filter:  filterOf(s, e.Packets),
 		})
 	}
-	advice := base.Consult(*f)
 	for _, a := range advice {
 		out.Advice = append(out.Advice, adviceOf(a, lang))
 	}

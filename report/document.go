@@ -27,6 +27,9 @@ type Document struct {
 	Codes    []Code    `json:"codes"`
 	// Notes count the sessions that carry each note, such as "gap".
 	Notes map[decode.Note]int `json:"notes"`
+	// Filters are the flags that chose sessions, such as "--client-id gw-7", where
+	// there were any: totals and findings count only what passes them.
+	Filters []string `json:"filters,omitempty"`
 	// Sessions are there only when asked for.
 	Sessions Records `json:"sessions,omitzero"`
 	// Findings are in order of severity, most severe first.
@@ -82,6 +85,8 @@ type Totals struct {
 	// are listed.
 	NotKept         int `json:"not_kept,omitempty"`
 	FindingsOmitted int `json:"findings_omitted,omitempty"`
+	// FilteredOut counts the sessions that did not pass the filters.
+	FilteredOut int `json:"filtered_out,omitempty"`
 	// Encrypted counts the sessions that are TLS all through, of which
 	// nothing is known but the handshake.
 	Encrypted       int      `json:"encrypted"`

@@ -283,7 +283,112 @@ const (
 
 	// Filters.
 	answerNoMatch
+	totalNoMatch
 	filtered
+
+	// The HTML page.
+	htmlTitle
+	htmlContents
+	htmlFindings
+	htmlTimelineTitle
+	htmlHistograms
+	htmlSessionsTitle
+	htmlCaptures
+	htmlLosses
+	htmlLegend
+	htmlLegendTakeover
+	htmlTimelineHow
+	htmlTimelineAlt
+	htmlAxis
+	htmlAsText
+	htmlLaneOf
+	htmlBarOfMany
+	htmlArrowTitle
+	htmlTakenOver
+	htmlTakenOverBy
+	htmlNotAccepted
+	htmlLanesLeft
+	htmlBarsLeft
+	htmlStackLeft
+	htmlArrowsLeft
+	htmlShared
+	htmlUntimed
+	htmlFromTo
+	htmlRange
+	htmlByClient
+	htmlByBroker
+	htmlStillOpen
+	htmlLatency
+	htmlLatencyWhat
+	htmlRetries
+	htmlRetriesWhat
+	htmlPerClient
+	htmlPerClientWhat
+	htmlUnder
+	htmlBetween
+	htmlOver
+	htmlNothingMeasured
+	htmlFilter
+	htmlFilterCount
+	htmlRowsLeft
+	htmlPrintNote
+	htmlNoSessions
+	htmlLasted
+	htmlEndedBy
+	htmlContradicted
+	htmlMoreAbout
+	htmlAllEvidence
+	htmlFormat
+	htmlSize
+	htmlMoreCaptures
+	htmlMadeBy
+
+	// Two reports compared.
+	diffMore
+	diffStill
+	diffLess
+	diffNew
+	diffUnproven
+	diffGone
+	diffSaysMore
+	diffSaysStill
+	diffSaysLess
+	diffSaysNew
+	diffSaysNewUnproven
+	diffSaysNewHidden
+	diffSaysAccepted
+	diffSaysGone
+	diffSaysUnproven
+	diffSaysAbsent
+	diffSaysHidden
+	diffAnswerThere
+	diffAnswerNew
+	diffAnswerUnproven
+	diffAnswerUnseen
+	diffAnswerGone
+	diffAnswerNothing
+	diffNoteOverlap
+	diffNoteOrder
+	diffNoteFilters
+	diffMoreFindings
+	diffNoteEncrypted
+	diffSubject
+	diffFigures
+	diffFile
+	diffObserved
+	diffAttempts
+	diffAccepted
+	diffBefore
+	diffAfter
+	diffHeadStatus
+	diffHeadFinding
+	diffHeadConclusion
+	diffTitle
+
+	// Tickets.
+	headTotals
+	headSessions
+	moreSessions
 
 	messages // how many there are
 )

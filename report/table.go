@@ -280,31 +280,53 @@ func (t *table) when(f *Finding) string {
 }
 
 // evidence writes packets and a Wireshark filter for each capture of a
-// finding; stream and packet numbers mean something in one capture only.
+// finding.
 func (t *table) evidence(f *Finding) {
-	var names []string
-	packets, streams := map[string][]int{}, map[string][]int{}
-	for _, e := range f.Evidence {
-		if !slices.Contains(names, e.Capture) {
-			names = append(names, e.Capture)
-		}
-		packets[e.Capture] = append(packets[e.Capture], e.Packets...)
-		streams[e.Capture] = append(streams[e.Capture], e.Stream)
-	}
-	const shown = 3
-	for i, name := range names {
-		if i == shown {
-			t.row(entry{text: t.say(more, values{"n": len(names) - shown}), unlabelled: true})
+	sites := sitesOf(f)
+	for i, p := range sites {
+		if i == maxSites {
+			t.row(entry{text: t.say(more, values{"n": len(sites) - maxSites}), unlabelled: true})
 			break
 		}
-		where := ""
-		if len(t.doc.Captures) > 1 {
-			where = t.say(inCapture, values{"name": shorten(Escape(name))})
-		}
+		where := t.where(p)
 		room := t.prose - indent - labelWidth - textWidth(where)
-		t.fact(labelPackets, where+t.packets(packets[name], room))
-		t.fact(labelWireshark, where+t.filter(streams[name], room))
+		t.fact(labelPackets, where+t.packets(p.packets, room))
+		t.fact(labelWireshark, where+t.filter(p.streams, room))
 	}
+}
+
+// maxSites is how many captures are shown of a finding's.
+const maxSites = 3
+
+// site is the evidence in one capture; stream and packet numbers mean
+// something in one capture only.
+type site struct {
+	capture          string
+	packets, streams []int
+}
+
+func sitesOf(f *Finding) []site {
+	var sites []site
+	at := map[string]int{}
+	for _, e := range f.Evidence {
+		i, ok := at[e.Capture]
+		if !ok {
+			i = len(sites)
+			at[e.Capture] = i
+			sites = append(sites, site{capture: e.Capture})
+		}
+		sites[i].packets = append(sites[i].packets, e.Packets...)
+		sites[i].streams = append(sites[i].streams, e.Stream)
+	}
+	return sites
+}
+
+// where names the capture of a site, where there are several.
+func (t *table) where(p site) string {
+	if len(t.doc.Captures) < 2 {
+		return ""
+	}
+	return t.say(inCapture, values{"name": shorten(Escape(p.capture))})
 }
 
 // packets lists packet numbers.
@@ -350,6 +372,20 @@ func percent(rate float64) string { return strconv.FormatFloat(rate*100, 'f', 0,
 
 // totals writes what was analysed, and what was lost or cut.
 func (t *table) totals() {
+	losses := t.losses()
+	t.paragraph(0, t.totalLine(len(losses) == 0))
+	if len(t.doc.Codes) > maxNamedCodes {
+		t.print("\n")
+		t.codes()
+		t.print("\n")
+	}
+	for _, l := range losses {
+		t.paragraph(0, l)
+	}
+}
+
+// totalLine is what was analysed, and that nothing was lost where that is so.
+func (t *table) totalLine(clean bool) string {
 	doc := t.doc
 	v := values{"sessions": doc.Totals.Sessions, "brokers": doc.Totals.Brokers, "connections": doc.Totals.Connections}
 	head := totalSessions
@@ -379,20 +415,16 @@ func (t *table) totals() {
 	if last.After(first) {
 		rest["span"] = duration(last.Sub(first), t.lang)
 	}
-	line += gap(t.lang) + t.say(totalRest, rest)
-	losses := t.losses()
-	if len(losses) == 0 {
+	if nothingMatches(doc) {
+		rest["n"] = doc.Totals.FilteredOut
+		line = t.say(totalNoMatch, rest)
+	} else {
+		line += gap(t.lang) + t.say(totalRest, rest)
+	}
+	if clean {
 		line += gap(t.lang) + t.say(totalClean, nil)
 	}
-	t.paragraph(0, line)
-	if len(doc.Codes) > maxNamedCodes {
-		t.print("\n")
-		t.codes()
-		t.print("\n")
-	}
-	for _, l := range losses {
-		t.paragraph(0, l)
-	}
+	return line
 }
 
 // lossNotes are the notes that mean missing knowledge, in the order in which
@@ -413,6 +445,9 @@ var lossNotes = []struct {
 // losses are sentences about what the captures do not show.
 func (t *table) losses() []string {
 	var out []string
+	if f := filteredInWords(t.doc); f != "" && hasProblem(t.doc) { // else the answer says it
+		out = append(out, f)
+	}
 	for _, c := range t.doc.Captures {
 		name := shorten(c.Name)
 		for i, p := range c.Problems {

@@ -78,16 +78,21 @@ func withStatus[T any](all []T, status func(*T) kb.Status, want ...kb.Status) []
 	return out
 }
 
-// causes writes the causes of the top entry, or those that another one supports
-// where the top entry can say nothing for sure.
-func (t *table) causes(a *Advice, others []Advice) {
-	status := func(c *Cause) kb.Status { return c.Status }
+// sureCauses are the supported causes of the top entry, or those that another one
+// supports where the top entry can say nothing for sure.
+func sureCauses(a *Advice, others []Advice) []*Cause {
 	sure := supported(a)
 	for i := range others {
 		if len(sure) == 0 {
 			sure = supported(&others[i])
 		}
 	}
+	return sure
+}
+
+func (t *table) causes(a *Advice, others []Advice) {
+	status := func(c *Cause) kb.Status { return c.Status }
+	sure := sureCauses(a, others)
 	for i, c := range sure {
 		e := entry{label: labelCause, style: green, text: c.Text, tag: t.say(tagSupported, nil), unlabelled: i > 0}
 		if i > 0 {
@@ -167,9 +172,21 @@ func (t *table) fixes(n int, a *Advice, others []Advice) {
 	} else {
 		t.row(entry{label: labelCould, style: dim, lines: 1, text: joinTexts(possible, func(f *Fix) string { return f.Text }, t.say(semicolon, nil))})
 	}
-	// What is in place already is what people would try next; of what is
-	// beside the point one is enough.
-	useless := withStatus(a.Fixes, status, kb.InPlace)
+	useless, shown := uselessFixes(a, others)
+	t.useless = map[string]bool{}
+	for i, f := range useless[:shown] {
+		t.useless[f.ID] = true
+		text := sentence(f.Text, t.lang) + gap(t.lang) + t.whyNoUse(f)
+		t.row(entry{label: labelNoUse, style: dim, text: t.counted(text, i, shown, len(useless)), lines: 3, tag: t.successTag(f), unlabelled: i > 0})
+	}
+}
+
+// uselessFixes are the fixes that would change nothing, and how many of them are
+// worth showing. What is in place already is what people would try next; of what
+// is beside the point one is enough.
+func uselessFixes(a *Advice, others []Advice) (useless []*Fix, shown int) {
+	status := func(f *Fix) kb.Status { return f.Status }
+	useless = withStatus(a.Fixes, status, kb.InPlace)
 	for i := range others {
 		for _, f := range withStatus(others[i].Fixes, status, kb.InPlace) {
 			// Beside the top entry only what that speaks of as well.
@@ -179,20 +196,20 @@ func (t *table) fixes(n int, a *Advice, others []Advice) {
 			}
 		}
 	}
-	shown := max(min(len(useless), maxUses), 1)
+	shown = max(min(len(useless), maxUses), 1)
 	useless = append(useless, withStatus(a.Fixes, status, kb.NotApplicable)...)
-	t.useless = map[string]bool{}
-	for i, f := range useless[:min(len(useless), shown)] {
-		t.useless[f.ID] = true
-		m := inPlace
-		if f.Status == kb.NotApplicable {
-			m = notApplicable
-		}
-		v := values{}
-		v.has("because", trimStop(f.Because))
-		text := sentence(f.Text, t.lang) + gap(t.lang) + t.say(m, v)
-		t.row(entry{label: labelNoUse, style: dim, text: t.counted(text, i, shown, len(useless)), lines: 3, tag: t.successTag(f), unlabelled: i > 0})
+	return useless, min(shown, len(useless))
+}
+
+// whyNoUse says why a fix would change nothing.
+func (t *table) whyNoUse(f *Fix) string {
+	m := inPlace
+	if f.Status == kb.NotApplicable {
+		m = notApplicable
 	}
+	v := values{}
+	v.has("because", trimStop(f.Because))
+	return t.say(m, v)
 }
 
 // doFixes writes fixes, and how to do the first; one that was spelled out under
@@ -220,9 +237,9 @@ func (t *table) successTag(f *Fix) string {
 	return t.say(tagRate, values{"rate": percent(*rate)})
 }
 
-// deadEnds writes what not to do: first what the packets show being tried, by
-// any entry.
-func (t *table) deadEnds(a *Advice, others []Advice) {
+// triedEnds are the dead ends that the packets show being tried, by any entry,
+// without those that were named as in place and of no use.
+func triedEnds(a *Advice, others []Advice, named map[string]bool) []*End {
 	status := func(d *End) kb.Status { return d.Status }
 	tried := withStatus(a.DeadEnds, status, kb.Seen)
 	for i := range others {
@@ -232,9 +249,13 @@ func (t *table) deadEnds(a *Advice, others []Advice) {
 			}
 		}
 	}
-	// What was named as in place and of no use need not be said again.
-	tried = slices.DeleteFunc(tried, func(d *End) bool { return t.useless[d.ID] })
-	for i, d := range tried {
+	return slices.DeleteFunc(tried, func(d *End) bool { return named[d.ID] })
+}
+
+// deadEnds writes what not to do: first what was tried.
+func (t *table) deadEnds(a *Advice, others []Advice) {
+	status := func(d *End) kb.Status { return d.Status }
+	for i, d := range triedEnds(a, others, t.useless) {
 		t.deadEnd(d, i == 0)
 	}
 	untried := withStatus(a.DeadEnds, status, kb.NotSeen, kb.NotVisible)
@@ -253,15 +274,20 @@ func (t *table) deadEnd(d *End, why bool) {
 		tag = t.say(tagFails, values{"rate": percent(*d.Rate)})
 	}
 	t.row(entry{label: labelDeadEnd, style: red, text: d.Text, tag: tag})
+	t.row(entry{text: t.whereTried(d), unlabelled: true})
+	if why {
+		t.row(entry{text: d.Why, unlabelled: true, lines: 2})
+	}
+}
+
+// whereTried says where the packets show a dead end being tried.
+func (t *table) whereTried(d *End) string {
 	v := values{}
 	v.has("because", trimStop(d.Because))
 	if len(d.Packets) > 0 {
 		v["n"], v["list"] = len(d.Packets), t.packets(d.Packets, 24)
 	}
-	t.row(entry{text: t.say(seen, v), unlabelled: true})
-	if why {
-		t.row(entry{text: d.Why, unlabelled: true, lines: 2})
-	}
+	return t.say(seen, v)
 }
 
 // unseen writes what no packet shows: in full where no cause is supported.

@@ -13,12 +13,16 @@ import (
 )
 
 // codes writes the CONNACK codes as a table.
-func (t *table) codes() {
+func (t *table) codes() { t.columns(codeHeads, t.codeRows(), 2) }
+
+var codeHeads = []message{headVersion, headCode, headName, headCount}
+
+func (t *table) codeRows() [][]string {
 	rows := make([][]string, 0, len(t.doc.Codes))
 	for _, c := range t.doc.Codes {
 		rows = append(rows, []string{c.Version, c.Code, codeName(c, t.lang), strconv.Itoa(c.Count)})
 	}
-	t.columns([]message{headVersion, headCode, headName, headCount}, rows, 2)
+	return rows
 }
 
 var outcomeMessages = map[decode.Outcome]message{
@@ -37,45 +41,50 @@ func (t *table) sessions() {
 	if all.Len() == 0 {
 		return
 	}
-	heads := []message{headSession, headTime, headClient, headVersion, headClientID, headOutcome, headConnack}
-	// One broker's name in every row tells nothing and takes room.
-	several := t.doc.Totals.Brokers > 1
-	if several {
-		heads = append(heads, headBroker)
-	}
+	heads := t.sessionHeads()
 	rows := make([][]string, 0, min(all.Len(), maxSessions))
 	for i := range min(all.Len(), maxSessions) {
-		s := all.At(i)
-		opened := ""
-		if !s.Opened.IsZero() {
-			opened = time.Time(s.Opened).UTC().Format("15:04:05.000")
-		}
-		id := ""
-		if s.ClientID != nil {
-			id = `"` + *s.ClientID + `"`
-		}
-		outcome := s.Outcome.String()
-		if m, ok := outcomeMessages[s.Outcome]; ok {
-			outcome = t.say(m, nil)
-		}
-		if s.Code != "" {
-			outcome += " " + s.Code
-		}
-		latency := ""
-		if s.ConnackMS != nil {
-			latency = millis(*s.ConnackMS, t.lang)
-		}
-		row := []string{s.ID, opened, s.Client, s.MQTTVersion, id, outcome, latency}
-		if several {
-			row = append(row, s.Broker)
-		}
-		rows = append(rows, row)
+		rows = append(rows, t.sessionRow(all.At(i))[:len(heads)])
 	}
 	t.columns(heads, rows, 4)
 	if left := all.Len() - len(rows); left > 0 {
 		t.print(t.say(more, values{"n": left}), "\n")
 	}
 	t.print("\n")
+}
+
+// sessionHeads are the heads of the list of sessions. One broker's name in every
+// row tells nothing and takes room.
+func (t *table) sessionHeads() []message {
+	heads := []message{headSession, headTime, headClient, headVersion, headClientID, headOutcome, headConnack, headBroker}
+	if t.doc.Totals.Brokers < 2 {
+		return heads[:len(heads)-1]
+	}
+	return heads
+}
+
+// sessionRow is a session's cells, under every head there may be.
+func (t *table) sessionRow(s decode.Record) []string {
+	opened := ""
+	if !s.Opened.IsZero() {
+		opened = time.Time(s.Opened).UTC().Format("15:04:05.000")
+	}
+	id := ""
+	if s.ClientID != nil {
+		id = `"` + *s.ClientID + `"`
+	}
+	outcome := s.Outcome.String()
+	if m, ok := outcomeMessages[s.Outcome]; ok {
+		outcome = t.say(m, nil)
+	}
+	if s.Code != "" {
+		outcome += " " + s.Code
+	}
+	latency := ""
+	if s.ConnackMS != nil {
+		latency = millis(*s.ConnackMS, t.lang)
+	}
+	return []string{s.ID, opened, s.Client, s.MQTTVersion, id, outcome, latency, s.Broker}
 }
 
 // columns writes a table and escapes and shortens its cells. What is too wide is taken from
