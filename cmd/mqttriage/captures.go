@@ -13,8 +13,8 @@ import (
 	"github.com/mqttriage/mqttriage/report"
 )
 
-// captures reads files, several at once where there are processors for it, and
-// describes those that could be read. Sessions are emitted, and troubles told,
+// captures reads captures and saved records, several at once where there are processors for it, and
+// describes the captures that could be read. Sessions are emitted, and troubles told,
 // in the order of the files, whichever is read first.
 func (s *streams) captures(files []string, opts decode.Options, emit func(*decode.Session)) []report.CaptureInput {
 	var captures []report.CaptureInput
@@ -25,12 +25,13 @@ func (s *streams) captures(files []string, opts decode.Options, emit func(*decod
 		atOnce <- struct{}{}
 		q := &queue{turn: before, emit: emit, done: make(chan struct{})}
 		go func() {
-			c, err := s.capture(name, i+1, opts, q.add)
+			read, err := s.file(name, place{i, len(files)}, opts, q.add)
 			q.wait()
 			if err != nil {
 				s.complain(err)
-			} else {
-				captures = append(captures, c)
+			}
+			captures = append(captures, read...)
+			for _, c := range read {
 				for _, p := range c.Info.Problems {
 					s.note("%s: %s; analysed as far as it goes", c.Info.Name, strings.TrimSuffix(p, "."))
 				}
@@ -77,15 +78,54 @@ func (q *queue) wait() {
 	q.waiting = q.waiting[:0]
 }
 
-// capture reads one capture to its end, or as far as it goes.
-func (s *streams) capture(name string, index int, opts decode.Options, emit func(*decode.Session)) (report.CaptureInput, error) {
-	var none report.CaptureInput
-	source, err := pcapfile.Open(name, s.in)
-	if err != nil {
-		return none, readable(err)
+// place is which of the files of a run a file is, from 0.
+type place struct{ file, files int }
+
+// index numbers a capture in the run: those of a file that holds several have
+// different numbers, and those of one file alone have the numbers that they had
+// when they were saved.
+func (p place) index(saved int) int { return (saved-1)*p.files + p.file + 1 }
+
+// file reads one file: a capture, or the records of several.
+func (s *streams) file(name string, at place, opts decode.Options, emit func(*decode.Session)) ([]report.CaptureInput, error) {
+	source, text, err := pcapfile.OpenText(name, s.in)
+	switch {
+	case err != nil:
+		return nil, readable(err)
+	case text != nil:
+		defer text.Close() // read only: its error says nothing about what was read
+		return s.saved(text, at, emit)
 	}
-	defer source.Close() // read only: its error says nothing about what was read
-	opts.Capture, opts.Index = source.Info().Name, index
+	defer source.Close()
+	opts.Index = at.index(1)
+	c, err := s.capture(source, opts, emit)
+	if err != nil {
+		return nil, readable(err)
+	}
+	return []report.CaptureInput{c}, nil
+}
+
+// saved reads the records that a run has saved.
+func (s *streams) saved(text *pcapfile.Text, at place, emit func(*decode.Session)) ([]report.CaptureInput, error) {
+	defer s.progress.follow(text)()
+	origin := func(capture string, index int) *decode.Origin {
+		return &decode.Origin{Capture: capture, Index: at.index(index)}
+	}
+	captures, err := report.ReadSaved(text, origin, emit)
+	switch {
+	case errors.Is(err, report.ErrJSONReport):
+		return nil, readable(text.Refuse(err.Error(), "save the sessions whole: mqttriage read -f ndjson FILE"))
+	case err != nil:
+		return nil, readable(text.Refuse(err.Error(), ""))
+	}
+	return captures, nil
+}
+
+// capture reads one capture to its end, or as far as it goes.
+func (s *streams) capture(source capture.Source, opts decode.Options, emit func(*decode.Session)) (report.CaptureInput, error) {
+	var none report.CaptureInput
+	defer s.progress.follow(source)()
+	opts.Capture = source.Info().Name
 	decoder := decode.New(opts, emit)
 	last := decoder.Read(source)
 	info := source.Info()
@@ -98,7 +138,7 @@ func (s *streams) capture(name string, index int, opts decode.Options, emit func
 			info.Problems = append(slices.Clip(info.Problems), last.Error())
 		}
 	case info.Packets == 0:
-		return none, readable(last)
+		return none, last
 	default: // the disk or the pipe failed on the way
 		info.Problems = append(slices.Clip(info.Problems), last.Error())
 	}

@@ -7,6 +7,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// complete makes a shell offer these words as a flag's value, and no files.
+func complete(cmd *cobra.Command, flag string, words []string) {
+	offer := cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
+	if err := cmd.RegisterFlagCompletionFunc(flag, offer); err != nil {
+		panic(err) // the flag is declared already
+	}
+}
+
 var shells = []string{"bash", "zsh", "fish", "powershell"}
 
 func completionCommand(s *streams) *cobra.Command {

@@ -30,14 +30,7 @@ func (s *streams) write(f *readFlags, inputs []string, doc *report.Document) err
 
 func render(f *readFlags, out io.Writer, doc *report.Document) error {
 	w := bufio.NewWriterSize(out, 1<<16)
-	var err error
-	switch f.format.value {
-	case "json":
-		err = report.JSON(w, doc)
-	default:
-		err = report.Table(w, doc, tableOptions(f, out))
-	}
-	if err != nil {
+	if err := report.Write(w, f.format.value, doc, tableOptions(f, out)); err != nil {
 		return err
 	}
 	return w.Flush()

@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/mqttriage/mqttriage/analyze"
@@ -24,18 +22,20 @@ type readFlags struct {
 	format, lang, color choice
 	minSeverity, failOn choice
 	output              string
-	ports               []uint16
+	filter              filter
+	redaction           redaction
 	broker              brokerFlag
 	overlays            []string
 	keyLogs             []string
 	keyLogBeside        bool
 	sessions            bool
+	noProgress          bool
 	width               int
 }
 
 func readCommand(s *streams) *cobra.Command {
 	f := &readFlags{
-		format:      choice{"table", []string{"table", "json"}},
+		format:      choice{"table", report.Formats},
 		lang:        choice{"", []string{string(kb.English), string(kb.Chinese)}},
 		color:       choice{"auto", []string{"auto", "always", "never"}},
 		minSeverity: choice{"info", []string{"error", "warning", "info"}},
@@ -45,65 +45,50 @@ func readCommand(s *streams) *cobra.Command {
 		Use:   "read [flags] FILE...",
 		Short: "Analyse captures; '-' is standard input",
 		Long: `Read captures (pcap or pcapng, also compressed with gzip, zstd, lz4 or xz) and
-report every problem in their MQTT handshakes. All files are one analysis; '-'
-is standard input.
+report every problem in their MQTT handshakes. Files that -f ndjson wrote are
+taken like the captures that they are of. All files are one analysis; '-' is
+standard input.
+
+--port, --host, --net, --client-id, --since and --until look only at the
+sessions that match, as if nothing else had been captured: one value of each
+flag that is given must. A duration is counted inwards: --since 5m leaves out
+the first five minutes, --until 5m the last five. A negative one is counted
+from the other end: --since -5m looks only at the last five minutes, --until
+-5m only at the first five.
 
 Exit status: 0 analysed, 1 findings at or above --fail-on, 2 wrong usage,
 3 nothing could be analysed or the report could not be written.`,
-		Example: "  mqttriage read site.pcapng\n  mqttriage read -f json -o report.json monday.pcap tuesday.pcap",
-		RunE:    func(cmd *cobra.Command, args []string) error { return s.read(f, args) },
+		Example: `  mqttriage read site.pcapng
+  mqttriage read --client-id gw-7 --since 2026-03-02T22:00:00Z site.pcapng
+  mqttriage read -f html --redact -o report.html monday.pcap tuesday.pcap`,
+		RunE: func(cmd *cobra.Command, args []string) error { return s.read(f, args) },
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	word(cmd, &f.format, "format", "f", "`FORMAT` of the report: table or json")
+	word(cmd, &f.format, "format", "f", "`FORMAT` of the report: "+strings.Join(report.Formats, ", "))
 	flags.StringVarP(&f.output, "output", "o", "", "write the report to `FILE` instead of standard output")
 	word(cmd, &f.lang, "lang", "", "`LANG`uage of the report: en or zh (default from LC_ALL, LC_MESSAGES, LANG)")
-	flags.Var((*portList)(&f.ports), "port", "a `PORT` that belongs to brokers, beside 1883 and 8883 (repeatable)")
+	f.filter.declare(cmd)
 	flags.Var(&f.broker, "broker", "the broker is a `VENDOR[:VERSION]`, such as mosquitto:2.0, whatever the packets suggest")
+	complete(cmd, "broker", analyze.Vendors())
 	flags.StringArrayVar(&f.keyLogs, "keylog", nil, "open TLS with the secrets in `FILE`, as SSLKEYLOGFILE has them (repeatable)")
 	flags.BoolVar(&f.keyLogBeside, "keylog-beside", false, "open TLS with the secrets in the .keylog file beside each capture")
 	overlayFlag(cmd, &f.overlays)
+	f.redaction.declare(cmd)
 	flags.BoolVar(&f.sessions, "sessions", false, "list every session, not only the findings")
 	word(cmd, &f.minSeverity, "min-severity", "", "show findings from `SEVERITY` on: error, warning or info")
 	word(cmd, &f.failOn, "fail-on", "", "exit with 1 on findings from `SEVERITY` on: error, warning, info or off")
+	flags.BoolVar(&f.noProgress, "no-progress", false, "do not show on a terminal how far the reading of large captures is")
 	word(cmd, &f.color, "color", "", "`WHEN` to use colours: auto, always or never; auto honours NO_COLOR")
 	flags.IntVar(&f.width, "width", 0, fmt.Sprintf("`COLUMNS` of the table, %d to %d (default: the terminal's, else 80)", report.MinWidth, report.MaxWidth))
+	complete(cmd, "width", nil)
 	return cmd
 }
 
 // word declares a flag that takes one of a few words, and their completion.
 func word(cmd *cobra.Command, c *choice, name, short, usage string) {
 	cmd.Flags().VarP(c, name, short, usage)
-	words := cobra.FixedCompletions(c.allowed, cobra.ShellCompDirectiveNoFileComp)
-	if err := cmd.RegisterFlagCompletionFunc(name, words); err != nil {
-		panic(err) // the flag is declared above
-	}
-}
-
-// portList is a repeatable flag of TCP ports.
-type portList []uint16
-
-var _ pflag.Value = (*portList)(nil)
-
-func (p *portList) Type() string { return "port" }
-
-func (p *portList) String() string {
-	var s []string
-	for _, n := range *p {
-		s = append(s, strconv.Itoa(int(n)))
-	}
-	return strings.Join(s, ",")
-}
-
-func (p *portList) Set(v string) error {
-	for one := range strings.SplitSeq(v, ",") {
-		n, err := strconv.ParseUint(one, 10, 16)
-		if err != nil || n == 0 {
-			return errors.New("must be a number from 1 to 65535")
-		}
-		*p = append(*p, uint16(n))
-	}
-	return nil
+	complete(cmd, name, c.allowed)
 }
 
 var severities = map[string]analyze.Severity{
@@ -126,8 +111,15 @@ func (s *streams) read(f *readFlags, files []string) error {
 	if err != nil {
 		return err
 	}
-	analyzer := analyze.New(analyze.Options{Ports: f.ports, Broker: string(f.broker)})
-	captures := s.captures(files, decode.Options{Ports: f.ports, Keys: keys}, analyzer.Add)
+	redactor, err := f.redaction.redactor()
+	if err != nil {
+		return err
+	}
+	opts := analyze.Options{Ports: f.filter.ports, Broker: string(f.broker)}
+	analyzer := analyze.New(opts)
+	during, end := s.watched(files, f.noProgress)
+	captures := during.captures(files, decode.Options{Ports: f.filter.ports, Keys: keys}, analyzer.Add)
+	end()
 	if keys != nil && !slices.ContainsFunc(analyzer.Sessions(), func(s *decode.Session) bool { return s.TLS != nil && s.TLS.Decrypted }) {
 		s.note("no TLS connection here has its secrets in the key log; it must come from the same run of a client or broker as the capture")
 	}
@@ -138,10 +130,12 @@ func (s *streams) read(f *readFlags, files []string) error {
 	if err != nil {
 		return err
 	}
+	analyzer, selection := f.filter.apply(analyzer, opts, captures)
 	lang := language(f.lang.value)
 	doc := report.Build(report.Input{
 		Version: version(), Captures: captures, Analyzer: analyzer, Base: entries,
-		Lang: lang, Sessions: f.sessions, MinSeverity: severities[f.minSeverity.value],
+		Lang: lang, Sessions: f.sessions || report.WantsSessions(f.format.value), MinSeverity: severities[f.minSeverity.value],
+		Selection: selection, Redactor: redactor,
 	})
 	if err := s.write(f, files, doc); err != nil {
 		return &exitError{exitFailed, err}
@@ -177,6 +171,9 @@ func (s *streams) checkFiles(f *readFlags, files []string) error {
 				return hint("name another file with -o", "the report would overwrite the key log %s", name)
 			}
 		}
+		if key := f.redaction.keyFile; key != "" && sameFile(key, f.output) {
+			return hint("name another file with -o", "the report would overwrite the key of --redact-key %s", key)
+		}
 	}
 	if stdin > 1 {
 		return hint("name '-' once", "standard input is named %d times", stdin)
@@ -187,7 +184,7 @@ func (s *streams) checkFiles(f *readFlags, files []string) error {
 	if f.width != 0 && (f.width < report.MinWidth || f.width > report.MaxWidth) {
 		return hint("--width 80", "invalid width %d", f.width)
 	}
-	return nil
+	return f.filter.check()
 }
 
 // readable puts the hint of an error on a line of its own.

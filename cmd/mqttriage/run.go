@@ -27,6 +27,7 @@ const (
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
+	progress *progress // nil where none is shown
 }
 
 // run executes one command line and returns the exit status.
@@ -152,7 +153,9 @@ says what went wrong, what causes it, what will not help and what will.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return hint(cmd.CommandPath()+" --help lists the flags", "%w", err)
 	})
-	root.AddCommand(readCommand(s), explainCommand(s), kbCommand(s), versionCommand(s), completionCommand(s))
+	// Help fits a terminal of 80 columns.
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
+	root.AddCommand(readCommand(s), diffCommand(s), explainCommand(s), kbCommand(s), sliceCommand(s), versionCommand(s), completionCommand(s))
 	return root
 }
 
