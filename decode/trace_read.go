@@ -58,14 +58,55 @@ func readable(path []string, value json.RawMessage) bool {
 	return json.Unmarshal(value, &Record{}) == nil
 }
 
-// A Remaker makes sessions of the records of one file. Tags of different files
-// are made different, for they come from different keys; and nobody can choose
-// them so as to slow the analysis down. Sessions share equal CONNECTs and
-// CONNACKs. It is not safe for concurrent use.
+// A Remaker makes sessions of the records of one file. Tags of different files come
+// from different keys, so that they say only which CONNECTs of one file are equal.
+// Across files those are taken for equal that look so: the n-th kind of CONNECT
+// with the same visible contents and length is one in all files. User names are
+// compared within a file only. Nobody can choose tags so as to slow the analysis
+// down. Sessions share equal CONNECTs and CONNACKs. It is not safe for concurrent
+// use.
 type Remaker struct {
-	seed     maphash.Seed
+	seed maphash.Seed
+	// first is the tag of the first kind of CONNECT that looks so, kinds number
+	// the others, and counts says how many there are.
+	first    map[uint64]mqtt.Tag
+	kinds    map[kind]uint32
+	counts   map[uint64]uint32
 	connects map[mqtt.Tag]*mqtt.Connect
 	connacks map[connackText]*mqtt.Connack
+}
+
+// kind is a tag among those of CONNECTs that look the same.
+type kind struct {
+	looks uint64
+	tag   mqtt.Tag
+}
+
+// looksSeed is drawn once, so that all files of a run are compared.
+var looksSeed = maphash.MakeSeed()
+
+// visible is what a CONNECT shows but for its secrets.
+type visible struct {
+	name, clientID, authMethod                              string
+	level                                                   byte
+	unknownID, clean, username, password, will, retain, cut bool
+	qos                                                     byte
+	keepAlive                                               uint16
+	expires                                                 bool
+	expiry                                                  uint32
+	length                                                  int
+}
+
+func looksOf(c *mqtt.Connect) uint64 {
+	v := visible{
+		name: c.Name, clientID: c.ClientID, authMethod: c.AuthMethod, level: c.Level,
+		unknownID: c.IDUnknown, clean: c.CleanStart, username: c.Username, password: c.Password,
+		will: c.Will, retain: c.WillRetain, cut: c.Incomplete, qos: c.WillQoS, keepAlive: c.KeepAlive, length: c.Length,
+	}
+	if c.SessionExpiry != nil {
+		v.expires, v.expiry = true, *c.SessionExpiry
+	}
+	return maphash.Comparable(looksSeed, v)
 }
 
 // connackText is what mostly differs between CONNACKs.
@@ -81,7 +122,10 @@ const maxShared = 1 << 15
 
 // NewRemaker returns one for a file.
 func NewRemaker() *Remaker {
-	return &Remaker{maphash.MakeSeed(), map[mqtt.Tag]*mqtt.Connect{}, map[connackText]*mqtt.Connack{}}
+	return &Remaker{
+		seed: maphash.MakeSeed(), first: map[uint64]mqtt.Tag{}, kinds: map[kind]uint32{}, counts: map[uint64]uint32{},
+		connects: map[mqtt.Tag]*mqtt.Connect{}, connacks: map[connackText]*mqtt.Connack{},
+	}
 }
 
 // Session makes the session of a record; see [Record.Session].
@@ -91,13 +135,43 @@ func (m *Remaker) Session(r *Record, origin *Origin) (*Session, error) {
 		return nil, err
 	}
 	if c := s.Connect; c != nil {
-		c.Tag, c.UserTag = m.tag(c.Tag), m.tag(c.UserTag)
+		c.Tag, c.UserTag = m.connectTag(c), m.tag(c.UserTag)
 		s.Connect = share(m.connects, c.Tag, c)
 	}
 	if c := s.Connack; c != nil {
 		s.Connack = share(m.connacks, connackText{c.Version, c.Code, c.SessionPresent, c.Reason, c.AssignedID}, c)
 	}
 	return s, nil
+}
+
+// Adopt gives a session that was decoded here the tag that those of files have, so
+// that a capture and saved records can be analysed together.
+func (m *Remaker) Adopt(s *Session) {
+	if s.Connect == nil {
+		return
+	}
+	c := *s.Connect
+	c.Tag = m.connectTag(&c)
+	s.Connect = share(m.connects, c.Tag, &c)
+}
+
+// connectTag is the tag that a CONNECT has in all files.
+func (m *Remaker) connectTag(c *mqtt.Connect) mqtt.Tag {
+	if c.Tag == 0 {
+		return 0
+	}
+	looks, number := looksOf(c), uint32(0)
+	if first, known := m.first[looks]; !known {
+		m.first[looks] = c.Tag
+	} else if first != c.Tag {
+		k := kind{looks, c.Tag}
+		if number = m.kinds[k]; number == 0 {
+			m.counts[looks]++
+			number = m.counts[looks]
+			m.kinds[k] = number
+		}
+	}
+	return max(1, mqtt.Tag(maphash.Comparable(looksSeed, kind{looks, mqtt.Tag(number)})))
 }
 
 // tag is the file's own tag for a tag in it; 0 stands for absent in both.

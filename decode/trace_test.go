@@ -361,8 +361,26 @@ func TestRemakerTags(t *testing.T) {
 	if x.Connect.Tag == 1<<63 || x.Connect.UserTag == 5 {
 		t.Error("a tag of the file is used as it is")
 	}
-	if w := session(two, &record); w.Connect.Tag == x.Connect.Tag || w.Connect.UserTag == x.Connect.UserTag {
-		t.Error("tags of two files are equal")
+	w := session(two, &otherRecord)
+	if w.Connect.Tag != x.Connect.Tag {
+		t.Error("CONNECTs of two files that look the same differ")
+	}
+	if w.Connect.UserTag == x.Connect.UserTag {
+		t.Error("users of two files are taken for one")
+	}
+	if v := session(two, &record); v.Connect.Tag == w.Connect.Tag {
+		t.Error("different CONNECTs of a file are equal")
+	}
+	longer := rejectedSession()
+	longer.Connect.Length++
+	longerRecord := longer.TracedRecord()
+	if v := session(two, &longerRecord); v.Connect.Tag == w.Connect.Tag {
+		t.Error("CONNECTs of two lengths are equal")
+	}
+	decoded := rejectedSession()
+	NewRemaker().Adopt(decoded)
+	if decoded.Connect.Tag != x.Connect.Tag {
+		t.Error("a CONNECT that was decoded here differs from a saved one that looks the same")
 	}
 	nobody := rejectedSession()
 	nobody.Connect.UserTag = 0

@@ -92,6 +92,8 @@ func quiet(doc *Document, sessions func() []*decode.Session) []string {
 		add(answerQuiet)
 	case t.Sessions == 0 && t.Connections == 0 && unreadable(doc):
 		add(answerUnreadable)
+	case t.Sessions == 0 && t.Connections == 0 && damagedRecords(doc):
+		add(answerDamagedRecords)
 	case t.Sessions == 0 && t.Connections == 0:
 		add(answerNoTCP)
 	case t.Sessions == 0:
@@ -239,6 +241,13 @@ func reasonsInWords(counts map[string]int, least int, lang kb.Lang) string {
 		parts = append(parts, say(lang, reasonCount, values{"reason": name, "n": n}))
 	}
 	return strings.Join(parts, say(lang, listComma, nil))
+}
+
+// damagedRecords reports saved records of which sessions could not be read.
+func damagedRecords(doc *Document) bool {
+	return slices.ContainsFunc(doc.Captures, func(c Capture) bool {
+		return slices.ContainsFunc(c.Problems, func(p string) bool { return strings.HasPrefix(p, savedProblem) })
+	})
 }
 
 // unreadable reports packets that may have been TCP.

@@ -85,8 +85,11 @@ type Totals struct {
 	// are listed.
 	NotKept         int `json:"not_kept,omitempty"`
 	FindingsOmitted int `json:"findings_omitted,omitempty"`
-	// FilteredOut counts the sessions that did not pass the filters.
-	FilteredOut int `json:"filtered_out,omitempty"`
+	// FilteredOut counts the sessions that did not pass the filters;
+	// FilteredSameID those of them with a client ID of a session that did, at the
+	// same broker.
+	FilteredOut    int `json:"filtered_out,omitempty"`
+	FilteredSameID int `json:"filtered_same_id,omitempty"`
 	// Encrypted counts the sessions that are TLS all through, of which
 	// nothing is known but the handshake.
 	Encrypted       int      `json:"encrypted"`

@@ -111,6 +111,7 @@ const (
 	answerEncrypted
 	answerNoTraffic
 	answerNoTCP
+	answerDamagedRecords
 	answerUnreadable
 	answerNoFinding
 	answerNoPackets
@@ -355,12 +356,19 @@ const (
 	diffSaysLess
 	diffSaysNew
 	diffSaysNewUnproven
+	diffSaysNewShort
+	diffSaysNewFew
 	diffSaysNewHidden
 	diffSaysAccepted
 	diffSaysGone
 	diffSaysUnproven
+	diffSaysShort
+	diffSaysFew
 	diffSaysAbsent
 	diffSaysHidden
+	diffSaysOrder
+	diffAnswerOrder
+	diffAnswerNotIn
 	diffAnswerThere
 	diffAnswerNew
 	diffAnswerUnproven
@@ -368,7 +376,6 @@ const (
 	diffAnswerGone
 	diffAnswerNothing
 	diffNoteOverlap
-	diffNoteOrder
 	diffNoteFilters
 	diffMoreFindings
 	diffNoteEncrypted

@@ -191,7 +191,7 @@ func (s *savedReader) captures() []CaptureInput {
 		}
 	}
 	if s.problems > 0 && len(s.inputs) > 0 {
-		text := "saved records, " + s.first
+		text := savedProblem + s.first
 		if s.problems > 1 {
 			text += fmt.Sprintf(" (and %d more)", s.problems-1)
 		}
@@ -200,6 +200,9 @@ func (s *savedReader) captures() []CaptureInput {
 	}
 	return s.inputs
 }
+
+// savedProblem begins a problem of the records themselves.
+const savedProblem = "saved records, "
 
 // input is the capture as it was when it was read.
 func (c *Capture) input() (CaptureInput, error) {

@@ -15,6 +15,9 @@ type Selection struct {
 	// LeftOut counts the sessions that do not pass. NotKept counts connections
 	// that were only counted, so that nobody knows whether they would have.
 	LeftOut, NotKept int
+	// SameIDs counts those left out that have a client ID of those that pass, at
+	// the same broker.
+	SameIDs int
 }
 
 // Term is a flag that selects sessions, such as --client-id, and its value.
@@ -44,7 +47,7 @@ func (s *Selection) apply(doc *Document, redacted bool) {
 			doc.Filters = append(doc.Filters, t.String())
 		}
 	}
-	doc.Totals.FilteredOut = s.LeftOut
+	doc.Totals.FilteredOut, doc.Totals.FilteredSameID = s.LeftOut, s.SameIDs
 	doc.Totals.NotKept += s.NotKept
 }
 
@@ -67,6 +70,9 @@ func filteredInWords(doc *Document) string {
 	v := values{"filters": filtersInWords(doc.Filters, doc.Lang)}
 	if n := doc.Totals.FilteredOut; n > 0 {
 		v["n"] = n
+	}
+	if n := doc.Totals.FilteredSameID; n > 0 {
+		v["same"] = n
 	}
 	return say(doc.Lang, filtered, v)
 }

@@ -21,9 +21,16 @@ func (s *streams) captures(files []string, opts decode.Options, emit func(*decod
 	atOnce := make(chan struct{}, runtime.GOMAXPROCS(0))
 	before := make(chan struct{})
 	close(before)
+	saved := func(name string) bool { return strings.Contains(name, ".ndjson") }
+	mixed := slices.ContainsFunc(files, saved)
 	for i, name := range files {
 		atOnce <- struct{}{}
 		q := &queue{turn: before, emit: emit, done: make(chan struct{})}
+		if mixed && !saved(name) {
+			// CONNECTs of captures and of saved records are to be compared.
+			remaker := decode.NewRemaker()
+			q.emit = func(session *decode.Session) { remaker.Adopt(session); emit(session) }
+		}
 		go func() {
 			read, err := s.file(name, place{i, len(files)}, opts, q.add)
 			q.wait()

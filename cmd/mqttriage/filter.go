@@ -100,12 +100,44 @@ func (f *filter) apply(all *analyze.Analyzer, opts analyze.Options, captures []r
 	for p := range ports {
 		opts.Ports = append(opts.Ports, p)
 	}
+	if len(f.hosts)+len(f.nets) > 0 {
+		said.SameIDs = sharedIDs(sessions, passing)
+	}
 	chosen := analyze.New(opts)
 	for _, s := range passing {
 		chosen.Add(s)
 	}
 	said.LeftOut, said.NotKept = len(sessions)-len(passing), all.Totals().NotKept
 	return chosen, said
+}
+
+// sharedIDs counts the sessions that were left out although their client ID is one
+// of those that pass, at the same broker: whoever looks at one device alone must
+// know that another one uses its client ID.
+func sharedIDs(all, passing []*decode.Session) (n int) {
+	type key struct {
+		broker netip.AddrPort
+		id     string
+	}
+	keyOf := func(s *decode.Session) (k key, ok bool) {
+		if s.Connect == nil || s.Connect.ClientID == "" {
+			return k, false
+		}
+		return key{s.Broker, s.Connect.ClientID}, true
+	}
+	passes, ids := map[*decode.Session]bool{}, map[key]bool{}
+	for _, s := range passing {
+		passes[s] = true
+		if k, ok := keyOf(s); ok {
+			ids[k] = true
+		}
+	}
+	for _, s := range all {
+		if k, ok := keyOf(s); ok && ids[k] && !passes[s] {
+			n++
+		}
+	}
+	return n
 }
 
 // passes reports that a session fits every flag but those of time.
