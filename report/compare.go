@@ -21,9 +21,12 @@ type Comparison struct {
 	Lang   kb.Lang `json:"lang"`
 	// Answer is what the comparison says first.
 	Answer string `json:"answer"`
-	Before Side   `json:"before"`
-	After  Side   `json:"after"`
-	Counts Counts `json:"counts"`
+	// Reversed says that the later report's captures ended before the earlier's
+	// began: nothing is gone then.
+	Reversed bool   `json:"reversed"`
+	Before   Side   `json:"before"`
+	After    Side   `json:"after"`
+	Counts   Counts `json:"counts"`
 	// Notes are sentences about what limits the comparison.
 	Notes []string `json:"notes"`
 	// Findings are in the order of Statuses, the most severe first.
@@ -85,7 +88,8 @@ type Compared struct {
 	Status Status `json:"status"`
 	// Basis is what the status rests on: "accepted" (clients that were refused
 	// are let in), "counts", "absent" (none of its clients tried again),
-	// "hidden" (a report leaves findings out).
+	// "hidden" (a report leaves findings out), "order" (the later report is of
+	// an earlier time).
 	Basis    string `json:"basis"`
 	Symptom  string `json:"symptom"`
 	Severity string `json:"severity"`
@@ -112,6 +116,8 @@ type Compared struct {
 	// and its first recommended fix.
 	Entry string `json:"entry,omitempty"`
 	Fix   string `json:"fix,omitempty"`
+	// lacks is what the report without the finding has too little of.
+	lacks lack
 }
 
 // Seen is how often a finding was seen in one report.
@@ -145,7 +151,7 @@ func Compare(before, after *Document, opts CompareOptions) *Comparison {
 	c := &Comparison{
 		Schema: DiffSchema, Tool: Tool{Name: "mqttriage", Version: opts.Version}, Lang: opts.Lang,
 		Before: sideOf(before, opts.BeforeName), After: sideOf(after, opts.AfterName),
-		Notes: []string{}, Findings: []Compared{},
+		Reversed: reversed(before, after), Notes: []string{}, Findings: []Compared{},
 	}
 	j := newJudge(before, after, opts.Lang)
 	for _, p := range match(before.Findings, after.Findings) {
@@ -165,9 +171,10 @@ func Compare(before, after *Document, opts CompareOptions) *Comparison {
 }
 
 // There reports that a finding from a severity ("error", "warning", "info") on is
-// in the later report or may still be: what the exit status tells.
+// in the later report or may still be: what the exit status tells. In reversed
+// order nobody knows what is there now.
 func (c *Comparison) There(severity string) bool {
-	return slices.ContainsFunc(c.Findings, func(f Compared) bool {
+	return c.Reversed || slices.ContainsFunc(c.Findings, func(f Compared) bool {
 		return f.Status != Gone && severityRank[f.Severity] >= severityRank[severity]
 	})
 }

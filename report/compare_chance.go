@@ -68,10 +68,14 @@ func spanOfFinding(f *Finding) time.Duration {
 
 func slotsOf(f *Finding) float64 { return float64(spanOfFinding(f)/slot) + 1 }
 
+// lack is what an exposure has too little of for silence to prove anything.
+type lack struct{ time, attempts bool }
+
 // chanceOfNone is the chance that something seen k times in one exposure is not
-// seen at all in the other.
-func chanceOfNone(k float64, in, not exposure) float64 {
-	return max(noneInTime(k, in.slots, not.slots), noneInAttempts(k, k+in.others, not.others))
+// seen at all in the other, and what the other lacks where that proves nothing.
+func chanceOfNone(k float64, in, not exposure) (float64, lack) {
+	byTime, byAttempts := noneInTime(k, in.slots, not.slots), noneInAttempts(k, k+in.others, not.others)
+	return max(byTime, byAttempts), lack{byTime > maxChance, byAttempts > maxChance}
 }
 
 // noneInTime: of k events, each falls into a time in proportion to its length,

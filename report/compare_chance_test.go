@@ -95,7 +95,7 @@ func TestNeededIsEnoughAndNoMore(t *testing.T) {
 				in := exposure{slots, others}
 				n := neededFor(k, in)
 				enough := n.ObservedMS / float64(slot/time.Millisecond)
-				if c := chanceOfNone(k, in, exposure{enough, float64(n.Attempts)}); c > maxChance+1e-9 {
+				if c, _ := chanceOfNone(k, in, exposure{enough, float64(n.Attempts)}); c > maxChance+1e-9 {
 					t.Errorf("%v in %+v: %+v leaves a chance of %v", k, in, n, c)
 				}
 				if noneInAttempts(k, k+others, float64(n.Attempts-1)) <= maxChance {
@@ -152,7 +152,7 @@ func TestChanceIsBounded(t *testing.T) {
 				for _, y := range sizes {
 					in, then := exposure{max(x, 1), y}, exposure{y, x}
 					chance, _ := change(a, b, in, then)
-					none := chanceOfNone(a, in, then)
+					none, _ := chanceOfNone(a, in, then)
 					if !(chance >= 0 && chance <= 1 && none >= 0 && none <= 1) {
 						t.Fatalf("change(%v, %v, %v, %v): chances %v and %v", a, b, in, then, chance, none)
 					}

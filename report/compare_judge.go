@@ -13,6 +13,7 @@ import (
 type judge struct {
 	before, after *Document
 	lang          kb.Lang
+	reversed      bool
 	// came is how the clients of the earlier findings fared in each report; nil
 	// where a report does not list its sessions.
 	cameBefore, cameAfter map[client]fate
@@ -28,7 +29,7 @@ type client struct {
 type fate struct{ attempts, accepted int }
 
 func newJudge(before, after *Document, lang kb.Lang) *judge {
-	j := &judge{before: before, after: after, lang: lang}
+	j := &judge{before: before, after: after, lang: lang, reversed: reversed(before, after)}
 	asked := map[client]bool{}
 	for i := range before.Findings {
 		f := &before.Findings[i]
@@ -182,6 +183,9 @@ func (j *judge) compared(p pair) Compared {
 func (j *judge) missing(c *Compared, f *Finding) {
 	c.Status = Unproven
 	switch {
+	case j.reversed:
+		c.Basis = "order"
+		return
 	case leavesOut(j.after, f.Severity):
 		c.Basis = "hidden"
 		return
@@ -194,8 +198,8 @@ func (j *judge) missing(c *Compared, f *Finding) {
 	}
 	k := outages(f, observed(j.before))
 	in, not := exposureOf(j.before, f, f.Symptom), exposureOf(j.after, nil, f.Symptom)
-	chance := chanceOfNone(k, in, not)
-	c.Chance = &chance
+	chance, lacks := chanceOfNone(k, in, not)
+	c.Chance, c.lacks = &chance, lacks
 	if chance <= maxChance {
 		c.Status = Gone
 		return
@@ -212,8 +216,8 @@ func (j *judge) fresh(c *Compared, f *Finding) {
 		c.Basis = "hidden"
 		return
 	}
-	chance := chanceOfNone(outages(f, observed(j.after)), exposureOf(j.after, f, f.Symptom), exposureOf(j.before, nil, f.Symptom))
-	c.Chance = &chance
+	chance, lacks := chanceOfNone(outages(f, observed(j.after)), exposureOf(j.after, f, f.Symptom), exposureOf(j.before, nil, f.Symptom))
+	c.Chance, c.lacks = &chance, lacks
 }
 
 func seenIn(doc *Document, f *Finding, symptom string) Seen {

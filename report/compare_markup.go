@@ -1,9 +1,6 @@
 package report
 
-import (
-	"io"
-	"slices"
-)
+import "io"
 
 // compareMarkdown writes a comparison for a ticket on GitHub or GitLab,
 // compareJira for one in Jira.
@@ -16,11 +13,8 @@ func compareTicket(w io.Writer, s syntax, c *Comparison) error {
 	t.print(t.syntax.answer(text(c.Answer)), "\n")
 	t.print(t.tableHead([]string{text(t.say(diffTitle, nil)), text(t.say(diffBefore, nil)), text(t.say(diffAfter, nil))}))
 	for _, row := range sideRows(c) {
-		cells := slices.Clone(row[:])
-		for i := range cells {
-			cells[i] = text(shorten(cells[i]))
-		}
-		t.print(t.tableRow(cells))
+		before, after := apart(row[1], row[2], maxShown)
+		t.print(t.tableRow([]string{text(row[0]), text(before), text(after)}))
 	}
 	for i := range c.Findings[:min(len(c.Findings), maxSpelledOut)] {
 		f := &c.Findings[i]

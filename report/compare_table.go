@@ -39,7 +39,8 @@ func (t *table) sides(c *Comparison) {
 	const label = 12
 	half := (t.prose - label - 2) / 2
 	for i, row := range rows {
-		left, right := wrap(Escape(cut(row[1], half-4)), half), wrap(Escape(cut(row[2], half-4)), half)
+		before, after := apart(row[1], row[2], half-4)
+		left, right := wrap(Escape(before), half), wrap(Escape(after), half)
 		for n := range max(len(left), len(right)) {
 			line := ""
 			if n == 0 {

@@ -35,16 +35,18 @@ func (j *judge) conclusion(c *Compared) string {
 		m = diffSaysAbsent
 	case c.Status == Unproven && c.Basis == "hidden":
 		m = diffSaysHidden
+	case c.Status == Unproven && c.Basis == "order":
+		m = diffSaysOrder
 	case c.Status == Unproven:
 		scope(j.after)
 		v["needspan"] = duration(c.Needed.observed(), j.lang)
 		v["need"] = c.Needed.Attempts
-		m = diffSaysUnproven
+		m = c.lacks.message(diffSaysUnproven, diffSaysShort, diffSaysFew)
 	case c.Status == New && c.Basis == "hidden":
 		m = diffSaysNewHidden
 	case c.Status == New:
 		scope(j.before)
-		m = diffSaysNewUnproven
+		m = c.lacks.message(diffSaysNewUnproven, diffSaysNewShort, diffSaysNewFew)
 		if *c.Chance <= maxChance {
 			m = diffSaysNew
 		}
@@ -54,6 +56,17 @@ func (j *judge) conclusion(c *Compared) string {
 		m = diffSaysLess
 	}
 	return say(j.lang, m, v)
+}
+
+// message chooses what names only that which is lacking.
+func (l lack) message(both, short, few message) message {
+	switch {
+	case !l.attempts:
+		return short
+	case !l.time:
+		return few
+	}
+	return both
 }
 
 func (n *Needed) observed() time.Duration {
@@ -74,14 +87,10 @@ func chanceInWords(p float64, lang kb.Lang) string {
 // compareNotes are what limits the whole comparison.
 func compareNotes(before, after *Document, lang kb.Lang) []string {
 	var notes []string
-	if begins, ends := edges(after); !begins.IsZero() {
-		switch first, last := edges(before); {
-		case first.IsZero() || begins.After(last):
-		case ends.Before(first):
-			notes = append(notes, say(lang, diffNoteOrder, nil))
-		default:
-			notes = append(notes, say(lang, diffNoteOverlap, nil))
-		}
+	begins, ends := edges(after)
+	first, last := edges(before)
+	if !begins.IsZero() && !first.IsZero() && !begins.After(last) && !ends.Before(first) && !reversed(before, after) {
+		notes = append(notes, say(lang, diffNoteOverlap, nil))
 	}
 	if !slices.Equal(before.Filters, after.Filters) {
 		notes = append(notes, say(lang, diffNoteFilters, nil))
@@ -90,6 +99,15 @@ func compareNotes(before, after *Document, lang kb.Lang) []string {
 		notes = append(notes, say(lang, diffNoteEncrypted, nil))
 	}
 	return notes
+}
+
+// reversed reports that the later document's captures ended before the earlier's
+// began, as when the two files are exchanged. Files that a capture program fills
+// in turn may share an instant.
+func reversed(before, after *Document) bool {
+	begins, ends := edges(after)
+	first, _ := edges(before)
+	return !begins.IsZero() && begins.Before(first) && !ends.After(first)
 }
 
 // edges are when the captures of a document begin and end.
@@ -123,7 +141,10 @@ const maxAnswered = 3
 // compares captures for; they are counted.
 func compareAnswer(c *Comparison) string {
 	var parts []string
-	remarks := 0
+	if c.Reversed {
+		parts = append(parts, say(c.Lang, diffAnswerOrder, nil))
+	}
+	found, remarks := false, 0
 	for _, f := range c.Findings {
 		if f.Severity == "info" {
 			remarks++
@@ -139,12 +160,16 @@ func compareAnswer(c *Comparison) string {
 			v["n"] = n
 		}
 		head := a.head
-		if head == diffAnswerUnproven && len(parts) > 0 {
+		switch {
+		case head == diffAnswerUnproven && c.Reversed:
+			head = diffAnswerNotIn
+		case head == diffAnswerUnproven && found:
 			head = diffAnswerUnseen
 		}
+		found = true
 		parts = append(parts, say(c.Lang, head, v))
 	}
-	if len(parts) == 0 {
+	if !found {
 		parts = append(parts, say(c.Lang, diffAnswerNothing, nil))
 	}
 	if remarks > 0 {

@@ -18,8 +18,9 @@ import (
 // Lists are joined by "; ", packet numbers by a space. The lists of a finding's
 // evidence go side by side, one item a session. An absent fact is an empty cell, and
 // so is an empty client ID: clean_start tells whether there was a CONNECT. What is
-// not seen is written as Escape does. No cell is a formula to a spreadsheet: an
-// apostrophe stands before what would begin one.
+// not seen is written as Escape does. A text that is too long for a spreadsheet ends
+// in "…(+n)", n bytes left out, and a list in "(+n)", n items. No cell is a formula
+// to a spreadsheet: an apostrophe stands before what would begin one.
 func CSV(w io.Writer, doc *Document) error {
 	out := &csvWriter{w: csv.NewWriter(w)}
 	out.w.UseCRLF = true
@@ -53,7 +54,7 @@ func (c *csvWriter) end() {
 // csvCell makes a value harmless. A formula may begin at the beginning of a cell
 // and, where a spreadsheet takes ";" for the separator as in Germany, after one.
 func csvCell(s string) string {
-	s = Escape(s)
+	s = cutCell(Escape(s), maxCell)
 	if !strings.Contains(s, ";") {
 		if beginsFormula(s) {
 			return "'" + s
@@ -77,16 +78,44 @@ func beginsFormula(s string) bool {
 	return strings.ContainsRune("=+-@＝＋－＠", r)
 }
 
-// maxCell is how many bytes of a list are written: a spreadsheet takes no more in a
-// cell.
-const maxCell = 32_000
+// maxCell is how many bytes of a cell are written, but for a mark: Excel takes
+// 32,767 characters. maxList leaves a list room for its marks.
+const (
+	maxCell = 32_000
+	maxList = maxCell - 100
+)
+
+// cellSize is how many bytes a text may have in a cell: after each semicolon
+// csvCell may put an apostrophe.
+func cellSize(s string) int { return len(s) + strings.Count(s, ";") }
+
+// cutCell cuts a text that is larger than a cell, between characters, and says how
+// many bytes went.
+func cutCell(s string, most int) string {
+	if 2*len(s) <= most || cellSize(s) <= most {
+		return s
+	}
+	size := 0
+	for i, r := range s {
+		size += cellSize(string(r))
+		if size > most {
+			return s[:i] + "…(+" + strconv.Itoa(len(s)-i) + ")"
+		}
+	}
+	return s
+}
 
 // joined is a list in a cell, cut between items with the number of the rest.
 func joined(items []string, separator string) string {
 	var b strings.Builder
+	size := 0
 	for i, item := range items {
-		item = Escape(item)
-		if i > 0 && b.Len()+len(item) > maxCell {
+		item = cutCell(Escape(item), maxList)
+		if i > 0 {
+			size += cellSize(separator)
+		}
+		size += cellSize(item)
+		if i > 0 && size > maxList {
 			return b.String() + separator + "(+" + strconv.Itoa(len(items)-i) + ")"
 		}
 		if i > 0 {
@@ -124,20 +153,23 @@ func (c *csvWriter) findings(doc *Document) {
 	}
 }
 
-// advice adds the entries and, of all of them, what the packets support, recommend
-// and show being tried in vain.
+// advice adds the entries and, of the first, which is the most specific, the causes
+// that the packets support, the fixes to try and what was tried in vain: a general
+// entry may recommend what the specific one knows to be no help.
 func (c *csvWriter) advice(all []Advice) {
 	var entries, causes, fixes, ends []string
 	for i := range all {
-		a := &all[i]
-		entries = append(entries, a.Entry)
-		for _, x := range supported(a) {
+		entries = append(entries, all[i].Entry)
+	}
+	if len(all) > 0 {
+		top := &all[0]
+		for _, x := range supported(top) {
 			causes = append(causes, x.Text)
 		}
-		for _, x := range withStatus(a.Fixes, func(f *Fix) kb.Status { return f.Status }, kb.Recommended) {
+		for _, x := range withStatus(top.Fixes, func(f *Fix) kb.Status { return f.Status }, kb.Recommended) {
 			fixes = append(fixes, x.Text)
 		}
-		for _, x := range withStatus(a.DeadEnds, func(d *End) kb.Status { return d.Status }, kb.Seen) {
+		for _, x := range withStatus(top.DeadEnds, func(d *End) kb.Status { return d.Status }, kb.Seen) {
 			ends = append(ends, x.Text)
 		}
 	}

@@ -11,8 +11,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/mqttriage/mqttriage/decode"
+	"github.com/mqttriage/mqttriage/kb"
 )
 
 func readCSV(t testing.TB, text string) (head []string, rows []map[string]string) {
@@ -40,6 +42,9 @@ func checkCells(t testing.TB, rows []map[string]string) {
 	for _, row := range rows {
 		for name, cell := range row {
 			allSeen(t, cell)
+			if n := utf8.RuneCountInString(cell); n > 32_767 {
+				t.Fatalf("%s has %d characters: %.100q", name, n, cell)
+			}
 			for part := range strings.SplitSeq(cell, ";") {
 				if bare := strings.TrimLeft(part, ` "`); bare != "" && strings.ContainsRune("=+-@＝＋－＠", []rune(bare)[0]) {
 					t.Fatalf("%s holds a formula: %.100q", name, cell)
@@ -59,14 +64,14 @@ func checkCSV(t testing.TB, evil string) {
 	}
 	quotes := strings.NewReplacer("'", "")
 	for _, name := range []string{"id", "client_id", "client_id_assigned", "broker_name", "reason", "tls.sni"} {
-		if got, want := rows[0][name], Escape(evil); quotes.Replace(got) != quotes.Replace(want) || len(got) > 2*len(want)+1 {
+		if got, want := rows[0][name], cutCell(Escape(evil), maxCell); quotes.Replace(got) != quotes.Replace(want) || len(got) > 2*len(want)+1 {
 			t.Fatalf("%s = %.100q, want %.100q", name, got, want)
 		}
 	}
 	doc.Sessions = Records{}
 	_, rows = readCSV(t, rendered(t, CSV, doc))
 	checkCells(t, rows)
-	if len(rows) != 2 || quotes.Replace(rows[0]["summary"]) != quotes.Replace(Escape(evil)) {
+	if len(rows) != 2 || quotes.Replace(rows[0]["summary"]) != quotes.Replace(cutCell(Escape(evil), maxCell)) {
 		t.Fatalf("%d rows, summary %.100q", len(rows), rows[0]["summary"])
 	}
 }
@@ -154,6 +159,53 @@ func TestCSVListsAreBounded(t *testing.T) {
 	ids := rows[0]["client_ids"]
 	if len(ids) > 40000 || !strings.Contains(ids[len(ids)-12:], "(+") {
 		t.Errorf("%d bytes end in %q", len(ids), ids[len(ids)-12:])
+	}
+}
+
+// TestCSVCellsAreBounded: so is a text alone, whatever it consists of.
+func TestCSVCellsAreBounded(t *testing.T) {
+	for _, tt := range []struct {
+		letter, cell string // cell is what of a text of 65,535 bytes is kept
+	}{
+		{"A", strings.Repeat("A", 32_000) + "…(+33535)"},
+		{"客", strings.Repeat("客", 10_666) + "…(+33537)"},
+		{"=;", "'" + strings.Repeat("=;'", 10_666) + "=…(+44202)"},
+		{"\x00", strings.Repeat(`\x00`, 8000) + "…(+230140)"},
+	} {
+		long := strings.Repeat(tt.letter, 65_535/len(tt.letter)) + strings.Repeat("z", 65_535%len(tt.letter))
+		got := csvCell(long)
+		if got != tt.cell {
+			t.Errorf("%q: %d bytes end in %q, want %d that end in %q", tt.letter, len(got), got[max(0, len(got)-20):], len(tt.cell), tt.cell[len(tt.cell)-20:])
+		}
+		for _, list := range [][]string{{long}, {long, long}, {"a", long}, slices.Repeat([]string{"=;"}, 30_000)} {
+			cell := csvCell(joined(list, "; "))
+			if !utf8.ValidString(cell) || utf8.RuneCountInString(cell) > 32_767 || strings.Count(cell, "…") > 1 || !strings.HasSuffix(cell, ")") {
+				t.Errorf("%d of %q: %d bytes end in %q", len(list), tt.letter, len(cell), cell[len(cell)-20:])
+			}
+		}
+	}
+	if exact := strings.Repeat("A", maxCell); csvCell(exact) != exact {
+		t.Error("a text that fits is cut")
+	}
+}
+
+// TestCSVAdviceIsTheMostSpecific: a general entry has no say against it.
+func TestCSVAdviceIsTheMostSpecific(t *testing.T) {
+	entry := func(name string) Advice {
+		return Advice{
+			Entry:    name,
+			Causes:   []Cause{{Text: name + " cause", Status: kb.Supported}},
+			Fixes:    []Fix{{Text: name + " fix", Status: kb.Recommended}},
+			DeadEnds: []End{{Text: name + " end", Status: kb.Seen}},
+		}
+	}
+	_, rows := readCSV(t, rendered(t, CSV, &Document{Findings: []Finding{{Advice: []Advice{entry("specific"), entry("general")}}, {}}}))
+	for column, want := range map[string]string{
+		"advice.entry": "specific; general", "advice.causes": "specific cause", "advice.fixes": "specific fix", "advice.dead_ends": "specific end",
+	} {
+		if rows[0][column] != want || rows[1][column] != "" {
+			t.Errorf("%s = %q, want %q, without advice %q", column, rows[0][column], want, rows[1][column])
+		}
 	}
 }
 

@@ -1,11 +1,13 @@
 package report
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/mqttriage/mqttriage/analyze"
+	"github.com/mqttriage/mqttriage/decode"
 	"github.com/mqttriage/mqttriage/kb"
 )
 
@@ -174,12 +176,8 @@ func valuesOf(f *analyze.Finding, lang kb.Lang) values {
 	if s, ok := facts.CloseKind.Get(); ok {
 		v.has("close", strings.ToUpper(s))
 	}
-	if s, ok := facts.Reason.Get(); ok {
-		v.has("reason", shorten(s))
-	}
-	if s, ok := facts.ServerReference.Get(); ok {
-		v.has("reference", shorten(s))
-	}
+	quote(v, "reason", facts.Reason, f, reasonOf)
+	quote(v, "reference", facts.ServerReference, f, referenceOf)
 	if s, ok := facts.ConnectProblem.Get(); ok {
 		v.has("problem", problemInWords(f, s, lang))
 	}
@@ -226,6 +224,43 @@ func span(v values, name string, f analyze.Fact[float64], unit time.Duration, la
 	if n, ok := f.Get(); ok && n >= 0 {
 		v[name] = duration(time.Duration(n*float64(unit)), lang)
 	}
+}
+
+// quote names the text of the first session that has one: name where all sessions
+// say the same, else "example" and name, also where there are more sessions than
+// the evidence holds.
+func quote(v values, name string, first analyze.Fact[string], f *analyze.Finding, of func(*decode.Session) string) {
+	text, ok := first.Get()
+	if !ok {
+		return
+	}
+	differs := func(e analyze.Evidence) bool { return e.Session == nil || of(e.Session) != text }
+	if len(f.Evidence) < f.Sessions || slices.ContainsFunc(f.Evidence, differs) {
+		name = "example" + name
+	}
+	v.has(name, shorten(text))
+}
+
+// reasonOf is the broker's reason string, referenceOf the server it names, in its
+// CONNACK or else in its DISCONNECT; "" where it gives none.
+func reasonOf(s *decode.Session) string {
+	if s.Connack != nil && s.Connack.Reason != "" {
+		return s.Connack.Reason
+	}
+	if s.Disconnect != nil && s.DisconnectBy == decode.Broker {
+		return s.Disconnect.Reason
+	}
+	return ""
+}
+
+func referenceOf(s *decode.Session) string {
+	if s.Connack != nil && s.Connack.ServerReference != "" {
+		return s.Connack.ServerReference
+	}
+	if s.Disconnect != nil && s.DisconnectBy == decode.Broker {
+		return s.Disconnect.ServerReference
+	}
+	return ""
 }
 
 // problemInWords is how a CONNECT breaks the standard, by the problem's id and,

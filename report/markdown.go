@@ -126,9 +126,15 @@ func namesCommit(word string) bool {
 	return slices.ContainsFunc(hexadecimal.FindAllString(word, -1), func(run string) bool { return strings.ContainsAny(run, "abcdef") })
 }
 
+// quotedWord is a word in quotes, such as a client ID: what it ends in is its own.
+var quotedWord = regexp.MustCompile(`^[(']*"([^"]+)"['(),.;:]*$`)
+
 // word writes a run of ASCII characters.
 func (m gfm) word(b *strings.Builder, word string) {
 	core := strings.Trim(word, `"'(),.;`)
+	if m := quotedWord.FindStringSubmatch(word); m != nil {
+		core = m[1]
+	}
 	if core == "" || !forgeLinks.MatchString(core) && !namesCommit(core) {
 		b.WriteString(inert.Replace(word))
 		return

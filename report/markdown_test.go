@@ -91,6 +91,9 @@ func TestMarkdownCode(t *testing.T) {
 		{"two\n lines", "two lines"},
 		{"device-0003419 sent 1234567", "device-0003419 sent 1234567"},
 		{"build deadbeef1", "build `deadbeef1`"},
+		{`as "![](http://e/x.png)", twice`, "as \"`![](http://e/x.png)`\", twice"},
+		{`("a@b;")`, "(\"`a@b;`\")"},
+		{`'a@b'.`, "'`a@b`'."},
 	}
 	for _, tt := range tests {
 		if got := (gfm{}).prose(tt.text); got != tt.prose {

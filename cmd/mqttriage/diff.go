@@ -36,8 +36,9 @@ when it would have been seen with a probability of 95 % if nothing had changed.
 Otherwise it is only not seen, and diff says how much it takes to tell.
 
 Exit status: 0 every finding from --fail-on on is fixed, or there was none; 1 one
-is still there, new, or not proven to be gone; 2 wrong usage; 3 one of the two
-could not be read or the comparison could not be written.`,
+is still there, new, or not proven to be gone, or AFTER was captured before
+BEFORE; 2 wrong usage; 3 one of the two could not be read or the comparison could
+not be written.`,
 		Example: "  mqttriage diff monday.pcapng tuesday.pcapng\n  mqttriage diff -f markdown before.json after.pcapng",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 2 {
