@@ -95,9 +95,6 @@ type Info struct {
 	Problems []string
 	// Names are addresses' names from pcapng name-resolution blocks so far.
 	Names map[netip.Addr]string
-	// Secrets are the bodies of pcapng decryption-secrets blocks that hold TLS
-	// key-log lines. Never printed, never written.
-	Secrets [][]byte
 }
 
 // TruncatedError says that a capture ends in the middle of a packet or block.

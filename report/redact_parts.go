@@ -36,7 +36,7 @@ func (r *Redactor) info(c capture.Info) capture.Info {
 	}
 	c.Name, c.Problems = r.capture(c.Name), each(c.Problems, r.problem)
 	c.Interfaces = each(c.Interfaces, func(name string) string { return r.word("interface", name) })
-	c.Names, c.Secrets = nil, nil
+	c.Names = nil
 	return c
 }
 

@@ -234,7 +234,6 @@ func (r *pcapngReader) pass(start int64, kind, total uint32) error {
 	switch kind {
 	case blockSecrets:
 		if len(secret) > 0 {
-			r.info.Secrets = append(r.info.Secrets, secret)
 			r.fresh = append(r.fresh, secret)
 			r.heldSecrets += len(secret)
 		}

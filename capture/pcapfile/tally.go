@@ -99,7 +99,6 @@ func (t *tally) Info() capture.Info {
 	info.First, info.Last = t.first.Time(), t.last.Time()
 	info.LinkTypes = slices.Clone(info.LinkTypes)
 	info.Interfaces = slices.Clone(info.Interfaces)
-	info.Secrets = slices.Clone(info.Secrets)
 	info.Names = maps.Clone(info.Names)
 	for _, kind := range t.ordered {
 		s := t.told[kind]

@@ -175,12 +175,6 @@ func (c *Conn) Hello(from int) (h Hello, ok bool) {
 	return h, false
 }
 
-// Keyed reports that secrets of this connection are known: of its client
-// random, any of them.
-func (c *Conn) Keyed() bool {
-	return c.session != nil && c.secretsOf(c.session) != nil
-}
-
 // secretsOf looks a session's secrets up, until they are there: those inside a
 // capture may come late.
 func (c *Conn) secretsOf(s *session) *secrets {
