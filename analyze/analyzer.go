@@ -28,6 +28,8 @@ type Analyzer struct {
 	// notKept those that were counted and forgotten.
 	waiting         map[netip.AddrPort]int
 	silent, notKept int
+	// known are endpoints of brokers from elsewhere than the sessions; nil without.
+	known map[netip.AddrPort]bool
 	// ix is the index over the sessions so far, nil when it must be made anew;
 	// found are the findings in it, nil when they must be found.
 	ix      *index

@@ -19,7 +19,7 @@ type endpoints struct {
 func (a *Analyzer) endpoints() *endpoints {
 	known := &endpoints{brokers: map[netip.AddrPort]*broker{}}
 	for _, s := range a.sessions {
-		if !s.MQTT && !decode.IsBrokerPort(s.Broker.Port(), a.opts.Ports) && !saysMQTT(s) {
+		if !s.MQTT && !decode.IsBrokerPort(s.Broker.Port(), a.opts.Ports) && !a.known[s.Broker] && !saysMQTT(s) {
 			continue
 		}
 		b := known.of(s)

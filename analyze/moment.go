@@ -27,6 +27,9 @@ func (m moment) orLater(o moment) moment {
 	return m
 }
 
+// earlierThan reports that it is before another; nothing is before no time.
+func (m moment) earlierThan(o moment) bool { return m.compare(o) < 0 }
+
 func (m moment) compare(o moment) int {
 	switch {
 	case m == o:

@@ -110,12 +110,32 @@ func (t *tally) totals() Totals {
 	for r, n := range t.codes {
 		named[CodeCount{Version: r.asked.String(), Code: r.code, Name: mqtt.CodeName(r.table, r.code)}] += n
 	}
-	for code, n := range named {
+	c.Codes = sortCodes(named)
+	return c
+}
+
+// sortCodes lists codes, the most frequent first, by what counts them.
+func sortCodes(counts map[CodeCount]int) []CodeCount {
+	var codes []CodeCount
+	for code, n := range counts {
 		code.Count = n
-		c.Codes = append(c.Codes, code)
+		codes = append(codes, code)
 	}
-	slices.SortFunc(c.Codes, func(x, y CodeCount) int {
+	slices.SortFunc(codes, func(x, y CodeCount) int {
 		return cmp.Or(cmp.Compare(y.Count, x.Count), cmp.Compare(x.Code, y.Code), cmp.Compare(x.Version, y.Version), cmp.Compare(x.Name, y.Name))
 	})
-	return c
+	return codes
+}
+
+// addCodes adds up two lists.
+func addCodes(x, y []CodeCount) []CodeCount {
+	counts := map[CodeCount]int{}
+	for _, list := range [][]CodeCount{x, y} {
+		for _, c := range list {
+			n := c.Count
+			c.Count = 0
+			counts[c] += n
+		}
+	}
+	return sortCodes(counts)
 }

@@ -22,6 +22,30 @@ type Options struct {
 	// Keys are secrets of TLS connections that come from elsewhere than the
 	// capture. They are only read.
 	Keys *tls.Keys
+	// Bounds are on what is kept at once.
+	Bounds Bounds
+	// Early, where not nil, is called by Tell with sessions of connections that
+	// have not ended. When more is known of one it gets another session with the same
+	// Number, and so does emit in the end.
+	Early func(*Session)
+}
+
+// Bounds are on what a decoder keeps at once. Zero values are for files, of which
+// one is read at a time on a machine of some size.
+type Bounds struct {
+	// Connections may be open at once, beyond which one of the least recently used is given
+	// up; 0 means 131,072.
+	Connections int
+	// Memory is how many bytes may wait for the rest of something, about: packets
+	// behind a hole, a CONNECT that is not whole; 0 means some 100 MiB.
+	Memory int
+}
+
+func (b Bounds) table() tcp.Options {
+	return tcp.Options{
+		MaxConns: b.Connections, MaxAlone: b.Connections / 4, MaxEnded: b.Connections, MaxClosed: b.Connections / 4,
+		MaxBuffered: b.Memory / 4,
+	}
 }
 
 // Stats counts what one capture held.
@@ -58,7 +82,7 @@ type Decoder struct {
 	certificates tls.Certificates
 	inflaters    ws.Budget
 	// held is how many bytes of memory wait in all connections, see maxHeld.
-	held int
+	held, maxHeld int
 	// settling settles connections that have ended; nil when that is done at
 	// once.
 	settling *settling
@@ -77,7 +101,13 @@ func New(opts Options, emit func(*Session)) *Decoder {
 	d.origin = &Origin{Capture: opts.Capture, Index: opts.Index}
 	d.keys.Base = opts.Keys
 	d.names = map[netip.Addr]string{}
-	d.table = tcp.NewTable(tcp.Options{Open: d.open})
+	d.maxHeld = maxHeld
+	if m := opts.Bounds.Memory; m > 0 {
+		d.maxHeld, d.parser.Limit, d.inflaters.Limit = m/2, m/4, m/4
+	}
+	table := opts.Bounds.table()
+	table.Open = d.open
+	d.table = tcp.NewTable(table)
 	return d
 }
 

@@ -36,6 +36,8 @@ type follower struct {
 	notes      Notes
 	// held is what the connection counts for in the decoder's.
 	held int
+	// stage is how far it was when Tell told of it.
+	stage stage
 
 	// client is the side that is the client, once roles is from the SYN or
 	// from MQTT.

@@ -3,7 +3,7 @@ package decode
 // maxHeld bounds the memory, in bytes, that waits in all connections of a capture
 // for the rest of something: a CONNECT, a TLS record, a PROXY header. Hundreds
 // of the largest CONNECTs fit.
-const maxHeld = 48 << 20
+const maxHeld = 48 << 20 // unless Bounds say otherwise
 
 // account counts what a connection holds after it took bytes. When all hold too
 // much, this one is cut short: of its CONNECT the beginning stays, and TLS is
@@ -11,7 +11,7 @@ const maxHeld = 48 << 20
 func (f *follower) account() {
 	f.d.held += f.holds() - f.held
 	f.held = f.holds()
-	if f.d.held <= maxHeld {
+	if f.d.held <= f.d.maxHeld {
 		return
 	}
 	for i := range f.dirs {

@@ -23,7 +23,9 @@ type Tracer struct {
 func NewTracer(opts Options, watch func(*tcp.Conn) tcp.Handler) *Tracer {
 	t := &Tracer{watch: watch}
 	t.d = New(opts, func(*Session) {})
-	t.d.table = tcp.NewTable(tcp.Options{Open: t.open})
+	table := opts.Bounds.table()
+	table.Open = t.open
+	t.d.table = tcp.NewTable(table)
 	return t
 }
 

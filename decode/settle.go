@@ -26,9 +26,17 @@ func (f *follower) End(c *tcp.Conn) {
 	f.d.ended(ending{c: c, f: f, ends: [2]link.Endpoint{c.Endpoint(0), c.Endpoint(1)}, at: f.d.end})
 }
 
-// settle makes the session. It touches nothing that the decoder goes on with,
-// so that another goroutine can do it.
+// settle makes the session of a connection that has ended. It touches nothing that
+// the decoder goes on with, so that another goroutine can do it.
 func (e *ending) settle() *Session {
+	s := e.look()
+	e.f.dirs[0].framer.Reset()
+	e.f.dirs[1].framer.Reset()
+	return s
+}
+
+// look makes the session as it is known.
+func (e *ending) look() *Session {
 	c, f := e.c, e.f
 	f.settleRoles(c, e.ends[0].Port, e.ends[1].Port)
 	client, broker := f.client, 1-f.client
@@ -68,8 +76,6 @@ func (e *ending) settle() *Session {
 	settleClose(s, &c.Closings[client], &c.Closings[broker])
 	settleOutcome(s, c, client)
 	f.settleNotes(s, c, cs, bs)
-	from.framer.Reset()
-	to.framer.Reset()
 	return s
 }
 

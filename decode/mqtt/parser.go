@@ -6,9 +6,15 @@ package mqtt
 // holds nothing that is not in those values. Its zero value is ready; it is not
 // safe for concurrent use.
 type Parser struct {
+	// Limit is how many bytes of packets are remembered of a kind, about; 0 means
+	// that only their number is bounded.
+	Limit int
+
 	connects    map[Tag]*Connect
 	connacks    map[connackKey]*Connack
 	disconnects map[Tag]*Disconnect
+	// sizes are how many bytes each of the three has, about.
+	sizes [3]int
 }
 
 // connackKey is a CONNACK and what its meaning takes from the CONNECT.
@@ -23,8 +29,11 @@ type connackKey struct {
 // time.
 const maxKnown = 1 << 15
 
+// knownSize is about what a packet takes beside its text, in bytes.
+const knownSize = 256
+
 // remember parses a packet unless it is known.
-func remember[K comparable, V any](known *map[K]*V, key K, parse func() (*V, error)) (*V, error) {
+func remember[K comparable, V any](p *Parser, kind int, known *map[K]*V, key K, size int, parse func() (*V, error)) (*V, error) {
 	if v := (*known)[key]; v != nil {
 		return v, nil
 	}
@@ -32,8 +41,10 @@ func remember[K comparable, V any](known *map[K]*V, key K, parse func() (*V, err
 	if err != nil {
 		return nil, err
 	}
-	if *known == nil || len(*known) >= maxKnown {
+	p.sizes[kind] += size + knownSize
+	if *known == nil || len(*known) >= maxKnown || p.Limit > 0 && p.sizes[kind] > p.Limit {
 		*known = make(map[K]*V)
+		p.sizes[kind] = size + knownSize
 	}
 	(*known)[key] = v
 	return v, nil
@@ -48,7 +59,7 @@ func (p *Parser) Connect(fr Frame) (*Connect, error) {
 	if !fr.plain() {
 		return ParseConnect(fr)
 	}
-	return remember(&p.connects, packetTag(fr), func() (*Connect, error) { return ParseConnect(fr) })
+	return remember(p, 0, &p.connects, packetTag(fr), len(fr.Body), func() (*Connect, error) { return ParseConnect(fr) })
 }
 
 // Connack is [ParseConnack].
@@ -61,7 +72,7 @@ func (p *Parser) Connack(fr Frame, connect *Connect) (*Connack, error) {
 		key.asked, key.clean = connect.Version, connect.CleanStart
 		key.unnamed, key.partial = connect.ClientID == "", connect.Incomplete
 	}
-	return remember(&p.connacks, key, func() (*Connack, error) { return ParseConnack(fr, connect) })
+	return remember(p, 1, &p.connacks, key, len(fr.Body), func() (*Connack, error) { return ParseConnack(fr, connect) })
 }
 
 // Disconnect is [ParseDisconnect].
@@ -69,5 +80,5 @@ func (p *Parser) Disconnect(fr Frame) (*Disconnect, error) {
 	if !fr.plain() {
 		return ParseDisconnect(fr)
 	}
-	return remember(&p.disconnects, packetTag(fr), func() (*Disconnect, error) { return ParseDisconnect(fr) })
+	return remember(p, 2, &p.disconnects, packetTag(fr), len(fr.Body), func() (*Disconnect, error) { return ParseDisconnect(fr) })
 }

@@ -2,18 +2,21 @@ package ws
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 )
 
 // maxHeld is how many bytes the Readers of one Budget hold in all. A Reader
 // holds nothing of what is not compressed; of what is, the message under way
-// and what the next one may refer back to.
+// and what the next one may refer back to. It is the default of a Budget.
 const maxHeld = 32 << 20
 
 // Budget is what the Readers of many connections share: a limit on the memory
 // that they hold, the inflater, and the buffer that bytes are handed on in. It
 // belongs to one goroutine, as do its Readers. Its zero value is ready.
 type Budget struct {
+	// Limit is how many bytes the Readers hold in all; 0 means 32 MiB.
+	Limit    int
 	held     int
 	source   bytes.Reader
 	inflater io.ReadCloser
@@ -31,7 +34,7 @@ func (b *Budget) Grow(s *[]byte, p []byte, limit int) bool {
 	}
 	if need > cap(*s) {
 		size := min(max(need, 2*cap(*s), 128), limit)
-		if size > maxHeld-b.held {
+		if size > cmp.Or(b.Limit, maxHeld)-b.held {
 			return false
 		}
 		b.held += size

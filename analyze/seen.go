@@ -1,0 +1,35 @@
+package analyze
+
+import "hash/maphash"
+
+// seenSet counts different values. It remembers the latest of them, so many as it was
+// made for, by a hash under a random seed: values that nobody has chosen collide once in
+// 2^64.
+type seenSet[T comparable] struct {
+	known map[uint64]struct{}
+	order []uint64
+	next  int
+	// count is how many different ones were added; one that was forgotten counts again.
+	count, evicted int
+}
+
+func newSeenSet[T comparable](most int) seenSet[T] {
+	return seenSet[T]{known: map[uint64]struct{}{}, order: make([]uint64, 0, most)}
+}
+
+func (s *seenSet[T]) add(v T) {
+	h := maphash.Comparable(seed, v)
+	if _, ok := s.known[h]; ok {
+		return
+	}
+	s.count++
+	s.known[h] = struct{}{}
+	if len(s.order) < cap(s.order) {
+		s.order = append(s.order, h)
+		return
+	}
+	delete(s.known, s.order[s.next])
+	s.order[s.next] = h
+	s.next = (s.next + 1) % len(s.order)
+	s.evicted++
+}
