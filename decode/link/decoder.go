@@ -3,9 +3,6 @@ package link
 import (
 	"encoding/binary"
 
-	"github.com/google/gopacket"
-	"github.com/google/gopacket/layers"
-
 	"github.com/mqttriage/mqttriage/capture"
 )
 
@@ -23,16 +20,10 @@ const (
 // Ethernet in VXLAN in GRE in PPPoE has 11.
 const maxLayers = 16
 
-// Decoder takes frames apart. It keeps the layers it decodes into, so that a
-// frame costs no allocation, and the fragments of datagrams that are not yet
-// whole: it wants one capture's packets in their order, and is not safe for
+// Decoder takes frames apart. It keeps the fragments of datagrams that are not
+// yet whole: it wants one capture's packets in their order, and is not safe for
 // concurrent use.
 type Decoder struct {
-	loopback  layers.Loopback
-	ip4       layers.IPv4
-	extension layers.IPv6ExtensionSkipper
-	tcp       layers.TCP
-
 	fragments reassembler
 
 	// Of the frame under way: when it was captured, the headers so far, and
@@ -101,15 +92,14 @@ func (f frame) limit(n int) frame {
 // lacks reports that n bytes were sent, but not all of them captured.
 func (f frame) lacks(n int) bool { return len(f.data) < n && f.wire >= n }
 
-// link undoes the link layer. The types are compared as the 16-bit numbers
-// that they are: gopacket's LinkType has 8 bits, and 276 would become 20.
+// link undoes the link layer.
 func (d *Decoder) link(t capture.LinkType, f frame, s *Segment) Reason {
 	switch t {
 	case capture.LinkEN10MB:
 		return d.ethernet(f, s)
 	case capture.LinkLinuxSLL:
-		// Not by gopacket: it slices by the address length field, which is
-		// beyond the header for InfiniBand and anything in hostile files.
+		// The address length field is not asked: it is beyond the header for
+		// InfiniBand, and anything in hostile files.
 		if len(f.data) < sllHeader {
 			return Malformed
 		}
@@ -120,19 +110,7 @@ func (d *Decoder) link(t capture.LinkType, f frame, s *Segment) Reason {
 		}
 		return d.cooked(binary.BigEndian.Uint16(f.data), f.skip(sll2Header), s)
 	case capture.LinkNull, capture.LinkLoop:
-		if d.loopback.DecodeFromBytes(f.data, gopacket.NilDecodeFeedback) != nil {
-			return Malformed
-		}
-		f = f.skip(len(d.loopback.Contents))
-		switch d.loopback.Family {
-		case layers.ProtocolFamilyIPv4:
-			return d.ipv4(f, s)
-		case 10, layers.ProtocolFamilyIPv6BSD, layers.ProtocolFamilyIPv6FreeBSD, layers.ProtocolFamilyIPv6Darwin:
-			// AF_INET6 is 10 on Linux, 24 on NetBSD and OpenBSD, 28 on
-			// FreeBSD, 30 on macOS.
-			return d.ipv6(f, s)
-		}
-		return NotIP
+		return d.loopback(f, s)
 	case capture.LinkRaw, capture.LinkRawBSD, capture.LinkRawOpenBSD:
 		return d.ip(f, s)
 	case capture.LinkIPv4:

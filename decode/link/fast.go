@@ -8,8 +8,8 @@ import (
 
 // fast decodes the frames that most captures are made of: IPv4 without options
 // or IPv6 without extension headers, whole, with TCP or UDP in it but no tunnel,
-// behind one of the common link layers and at most one VLAN tag. It takes a tenth of the
-// time of decoding layer by layer, and says the same or reports false: the
+// behind one of the common link layers and at most one VLAN tag. It takes two thirds of
+// the time of decoding layer by layer, and says the same or reports false: the
 // frame is then for the layers.
 func fast(p *capture.Packet, s *Segment) (Reason, bool) {
 	b := p.Data
@@ -56,9 +56,6 @@ const (
 	udpHeader = 8
 	// plainIPv4 is the first byte of an IPv4 header without options.
 	plainIPv4 = 4<<4 | ipv4Header/4
-	// fragmented are the bits of an IPv4 header that only fragments have: more
-	// fragments, and the offset.
-	fragmented = 0x3fff
 )
 
 // fast4 takes a frame from its IPv4 header on.

@@ -1,11 +1,6 @@
 package link
 
-import (
-	"encoding/binary"
-
-	"github.com/google/gopacket"
-	"github.com/google/gopacket/layers"
-)
+import "encoding/binary"
 
 // IP protocol numbers, which are IPv6's next-header numbers too.
 const (
@@ -27,7 +22,10 @@ const (
 	ipv6Header     = 40
 	fragmentHeader = 8
 	ahHeader       = 12
-	tcpHeader      = 20
+
+	// extensionUnit is the unit of an IPv6 extension header's length, and the
+	// least of them.
+	extensionUnit = 8
 
 	// maxExtensions bounds a chain of IPv6 extension headers. RFC 8200 §4.1
 	// foresees seven.
@@ -52,6 +50,14 @@ func (d *Decoder) ip(f frame, s *Segment) Reason {
 	return NotIP
 }
 
+// Bits of the flags and the fragment offset of an IPv4 header (RFC 791 §3.1).
+const (
+	moreFragments  = 0x2000
+	fragmentOffset = 0x1fff // in units of eight bytes
+	// fragmented are the bits that only fragments have.
+	fragmented = moreFragments | fragmentOffset
+)
+
 func (d *Decoder) ipv4(f frame, s *Segment) Reason {
 	if d.tooDeep() {
 		return TooDeep
@@ -59,7 +65,8 @@ func (d *Decoder) ipv4(f frame, s *Segment) Reason {
 	if len(f.data) < ipv4Header {
 		return Malformed
 	}
-	total := int(binary.BigEndian.Uint16(f.data[2:]))
+	b := f.data
+	header, total := int(b[0]&15)*4, int(binary.BigEndian.Uint16(b[2:]))
 	if total == 0 {
 		// The interface was to segment it (TSO), and to fill this in.
 		total = f.wire
@@ -67,30 +74,24 @@ func (d *Decoder) ipv4(f frame, s *Segment) Reason {
 			return Malformed
 		}
 	}
-	// A shorter slice, because gopacket puts the length of what it is given
-	// into 16 bits when the header says 0.
-	header := f.data[:min(len(f.data), 0xffff)]
-	if d.ip4.DecodeFromBytes(header, gopacket.NilDecodeFeedback) != nil || d.ip4.Version != 4 {
+	if b[0]>>4 != 4 || header < ipv4Header || header > total || header > len(b) || !options4(b[ipv4Header:header]) {
 		return Malformed
 	}
 	// The header's length may exceed the frame's when a capture was edited or
 	// cut without its record saying so; what is missing counts as cut off.
 	f.wire = max(f.wire, total)
-	f = f.limit(total).skip(len(d.ip4.Contents))
-	s.Src, s.Dst = endpoint4(d.ip4.SrcIP, 0), endpoint4(d.ip4.DstIP, 0)
-	s.ID = d.ip4.Id
-	protocol := uint8(d.ip4.Protocol)
-	offset, more := int(d.ip4.FragOffset)*8, d.ip4.Flags&layers.IPv4MoreFragments != 0
-	if offset != 0 || more {
+	f = f.limit(total).skip(header)
+	s.Src, s.Dst = endpoint4(b[12:], 0), endpoint4(b[16:], 0)
+	s.ID = binary.BigEndian.Uint16(b[4:])
+	protocol := b[9]
+	if position := binary.BigEndian.Uint16(b[6:]); position&fragmented != 0 {
+		offset, more := int(position&fragmentOffset)*8, position&moreFragments != 0
 		k := keyOf(s, 4, protocol, uint32(s.ID))
 		return d.fragment(k, fragment{frame: f, offset: offset, more: more, protocol: protocol}, s)
 	}
 	return d.upper(protocol, f, s)
 }
 
-// ipv6 reads the fixed header itself: gopacket decodes a hop-by-hop header
-// along with it, which allocates for every option, does not trim the padding
-// behind it, and refuses a payload length of 0.
 func (d *Decoder) ipv6(f frame, s *Segment) Reason {
 	if d.tooDeep() {
 		return TooDeep
@@ -120,7 +121,7 @@ func (d *Decoder) upper(next uint8, f frame, s *Segment) Reason {
 	for range maxExtensions {
 		switch next {
 		case protoTCP:
-			return d.segment(f, s)
+			return segment(f, s)
 		case protoUDP:
 			return d.datagram(f, s)
 		case protoIPv4:
@@ -132,12 +133,16 @@ func (d *Decoder) upper(next uint8, f frame, s *Segment) Reason {
 		case protoMPLS:
 			return d.mpls(f, s)
 		case protoHopByHop, protoRouting, protoDestination:
-			// Any type of routing header: the skipper looks only at the
-			// length, where gopacket's decoder knows type 0 alone.
-			if d.extension.DecodeFromBytes(f.data, gopacket.NilDecodeFeedback) != nil {
+			// Any type of routing header, and whatever the options: the length is
+			// in the same place.
+			if len(f.data) < extensionUnit {
 				return Malformed
 			}
-			next, f = uint8(d.extension.NextHeader), f.skip(len(d.extension.Contents))
+			n := (int(f.data[1]) + 1) * extensionUnit
+			if n > len(f.data) {
+				return Malformed
+			}
+			next, f = f.data[0], f.skip(n)
 		case protoFragment:
 			if len(f.data) < fragmentHeader {
 				return Malformed
@@ -164,43 +169,4 @@ func (d *Decoder) upper(next uint8, f frame, s *Segment) Reason {
 		}
 	}
 	return Malformed
-}
-
-func (d *Decoder) segment(f frame, s *Segment) Reason {
-	if len(f.data) < tcpHeader {
-		return Malformed
-	}
-	// The error is not asked for: gopacket fills the fixed header before it
-	// reads options, and hosts accept segments whose options are broken.
-	_ = d.tcp.DecodeFromBytes(f.data, gopacket.NilDecodeFeedback)
-	header := int(d.tcp.DataOffset) * 4
-	if header < tcpHeader || header > f.wire {
-		return Malformed
-	}
-	s.Src.Port, s.Dst.Port = uint16(d.tcp.SrcPort), uint16(d.tcp.DstPort)
-	s.Seq, s.Ack, s.Window = d.tcp.Seq, d.tcp.Ack, d.tcp.Window
-	s.Flags = flags(&d.tcp)
-	s.Payload = f.data[min(header, len(f.data)):]
-	s.Length = f.wire - header
-	return OK
-}
-
-func flags(t *layers.TCP) Flags {
-	var f Flags
-	if t.FIN {
-		f |= FIN
-	}
-	if t.SYN {
-		f |= SYN
-	}
-	if t.RST {
-		f |= RST
-	}
-	if t.PSH {
-		f |= PSH
-	}
-	if t.ACK {
-		f |= ACK
-	}
-	return f
 }

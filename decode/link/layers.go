@@ -82,8 +82,8 @@ func (w *walker) link(t capture.LinkType, f frame) {
 			w.cooked(binary.BigEndian.Uint16(b), f.skip(sll2Header))
 		}
 	case capture.LinkNull, capture.LinkLoop:
-		if len(b) >= 4 {
-			w.ip(f.skip(4))
+		if len(b) >= loopbackHeader {
+			w.ip(f.skip(loopbackHeader))
 		}
 	case capture.LinkRaw, capture.LinkRawBSD, capture.LinkRawOpenBSD, capture.LinkIPv4, capture.LinkIPv6:
 		w.ip(f)
@@ -319,7 +319,7 @@ func (w *walker) ipv4(f frame) {
 	position := binary.BigEndian.Uint16(b[6:])
 	if f = f.skip(n); position&fragmented != 0 {
 		k := keyOf(&s, 4, b[9], uint32(binary.BigEndian.Uint16(b[4:])))
-		w.fragment(k, int(position&0x1fff)*8, b[9], f)
+		w.fragment(k, int(position&fragmentOffset)*8, b[9], f)
 		return
 	}
 	w.upper(b[9], f, s)
@@ -368,8 +368,8 @@ func (w *walker) upper(next uint8, f frame, s Segment) {
 			w.mpls(f)
 			return
 		case protoHopByHop, protoRouting, protoDestination:
-			if len(b) >= 8 {
-				n = (int(b[1]) + 1) * 8
+			if len(b) >= extensionUnit {
+				n = (int(b[1]) + 1) * extensionUnit
 			}
 		case protoFragment:
 			if len(b) < fragmentHeader {

@@ -6,9 +6,6 @@ const (
 	nflogHeader  = 4
 	nflogTLV     = 4
 	nflogPayload = 9
-
-	familyIPv4 = 2  // AF_INET
-	familyIPv6 = 10 // AF_INET6 on Linux
 )
 
 // nflog goes on at the payload of a message of Linux's netfilter log
