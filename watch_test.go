@@ -61,7 +61,7 @@ func watched(t *testing.T, source capture.Source, opts analyze.Options, limits a
 			packets, batch.Secrets = packets[n:], nil
 			for range random.IntN(3) {
 				now += int64(random.IntN(200e6))
-				decoder.Tell(now)
+				decoder.Tell(now, random.IntN(5) == 0)
 			}
 			if random.IntN(3) == 0 {
 				ask()

@@ -42,7 +42,8 @@ func (a *answers) add(v *visit) {
 		a.close.add(v.Close)
 	}
 	if v.SynAck.Seen() && (v.TLS == nil || v.TLS.Decrypted) && (v.ConnectAt.Seen() || !v.ClientGap) { // behind TLS it does not show
-		a.connectSent.add(v.ConnectAt.Seen() && (!v.Closed.Seen() || v.ConnectAt.Packet < v.Closed.Packet))
+		// What was answered was sent, whole or not in the capture.
+		a.connectSent.add(v.Connack != nil || v.ConnectAt.Seen() && (!v.Closed.Seen() || v.ConnectAt.Packet < v.Closed.Packet))
 	}
 	if v.Connect != nil {
 		a.connectAcked.add(v.ConnectAcked)

@@ -9,6 +9,8 @@ import (
 // connects is what the CONNECTs have in common.
 type connects struct {
 	count, ids, longest, length int
+	// cut: of one the client ID is missing from the capture.
+	cut bool
 	// chars is the class of the most unusual client ID.
 	chars string
 	// problem and clause are of the first CONNECT that is malformed, malformed
@@ -42,6 +44,11 @@ func (a *connects) add(v *visit) {
 	}
 	if c.HasID() {
 		a.idEmpty.add(c.ClientID == "")
+	} else if c.Incomplete {
+		a.cut = true
+		if !c.CleanStart && c.KeepAlive == 0 && !c.Username && !c.Password && !c.Will {
+			return // not even its flags were seen, for all that can be told
+		}
 	}
 	a.clean.add(c.CleanStart)
 	a.keepAlive.add(c.KeepAlive)
@@ -59,8 +66,10 @@ func (a *connects) set(f *Facts) {
 	if a.count == 0 {
 		return
 	}
-	f.ClientIDs.Set(a.ids)
-	f.ClientIDLength.Set(a.longest)
+	if !a.cut || a.ids > 0 {
+		f.ClientIDs.Set(a.ids)
+		f.ClientIDLength.Set(a.longest)
+	}
 	f.ConnectLength.Set(a.length)
 	if a.ids > 0 {
 		_, class, _ := strings.Cut(a.chars, " ")

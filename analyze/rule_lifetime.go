@@ -73,10 +73,10 @@ func timedOut(_ *broker, s *session) bool {
 }
 
 // brief reports a session that was accepted and ended within seconds. A client
-// that says DISCONNECT has done what it came for.
+// that says DISCONNECT has done what it came for; behind a hole it may have said so.
 func brief(b *broker, s *session) bool {
 	return s.is(accepted) && hasID(s.Session) && s.Closed.Seen() && s.Closed.Sub(s.ConnackAt) <= flapLength &&
-		(s.Close != decode.CloseDisconnect || s.ClosedBy == decode.Broker) &&
+		(s.Close != decode.CloseDisconnect || s.ClosedBy == decode.Broker) && (!s.ClientGap || s.DisconnectBy == decode.Broker) &&
 		!s.Has(decode.NoteLateConnack) && !s.Rare().SecondConnect.Seen() && !timedOut(b, s)
 }
 

@@ -65,6 +65,8 @@ type contest struct {
 	// loop: the sessions take each other over again and again; stale: it looks
 	// like a device that replaced its own half-open connection.
 	loop, stale bool
+	// holed: what a client said last may be missing.
+	holed bool
 }
 
 // follow follows the takeovers one after another.
@@ -97,7 +99,8 @@ func follow(b *broker, group []takeover) *contest {
 		longest = max(longest, run)
 	}
 	c.loop = longest >= loopLength || returns(group)
-	c.stale = !c.loop && !c.unseen && c.moved == 0 && !c.idsDiffer && c.idle() >= staleSilence.Seconds()
+	c.holed = slices.ContainsFunc(group, func(t takeover) bool { return t.old.ClientGap })
+	c.stale = !c.loop && !c.unseen && c.moved == 0 && !c.idsDiffer && !c.holed && c.idle() >= staleSilence.Seconds()
 	return c
 }
 
@@ -175,14 +178,16 @@ func (c *contest) measure(f *Facts, b *broker) {
 	c.back.set(&f.Alternations)
 	f.AddressChanges.Set(c.moved)
 	f.TakeoverLoop.Set(c.loop)
-	if !c.unseen {
+	if !c.unseen && !c.holed {
 		f.StaleReconnect.Set(c.stale)
 	}
 	f.TakeoverTold.Set(c.told)
 	f.IDsDiffer.Set(c.idsDiffer)
 	// A capture without time stamps has an order and no durations.
 	if timed := begin.Nano != 0; timed {
-		f.IdleBeforeS.Set(c.idle())
+		if !c.holed {
+			f.IdleBeforeS.Set(c.idle())
+		}
 		if len(periods) > 0 {
 			f.TakeoverPeriodS.Set(median(periods))
 		}

@@ -48,6 +48,8 @@ func answeredAndClosed(_ *broker, s *session) bool {
 	t := s.TLS
 	return t != nil && !t.Decrypted && t.Alert == "" && t.DataRecords == 1 && t.AnswerRecords == 1 &&
 		s.ClosedBy == decode.Broker && s.Closed.Sub(t.FirstData) <= promptly &&
+		// A client that is let in may say DISCONNECT, which is as long as an alert.
+		(s.LastFromClient == t.FirstData || !s.LastFromClient.Before(s.BrokerClosed)) &&
 		!s.ClientGap && !s.BrokerGap && !s.Has(decode.NoteDesync)
 }
 

@@ -96,7 +96,7 @@ func hasFailed(s *decode.Session) bool {
 // a CONNACK, before a CONNECT or after it.
 func closedUnanswered(s *decode.Session) bool {
 	return s.Connack == nil && s.ClosedBy == decode.Broker && !s.Rare().Refusal.Seen() &&
-		s.SynAck.Seen() && !s.BrokerGap &&
+		s.SynAck.Seen() && !s.BrokerGap && (!s.ClientGap || s.First != decode.FirstNothing) &&
 		((s.Inner == decode.FirstNothing || s.Inner == decode.FirstMQTT) && (s.BrokerInner == decode.FirstNothing || s.DisconnectBy == decode.Broker || answeredInHTTP(s)) || closedInsideTLS(s))
 }
 

@@ -10,7 +10,7 @@ import (
 // Limits bound what a Watch keeps.
 type Limits struct {
 	// Sessions that have ended are kept to be analysed with later ones; 0 means
-	// 4,000. Those of open connections come on top. A session with a client ID of
+	// 3,000. Those of open connections come on top. A session with a client ID of
 	// some KiB counts for several.
 	Sessions int
 	// ClientIDs are told apart, and as many client addresses, to count them; 0 means
@@ -24,7 +24,7 @@ func (l Limits) orDefault() Limits {
 	for _, d := range []struct {
 		v       *int
 		missing int
-	}{{&l.Sessions, 4000}, {&l.ClientIDs, 20_000}, {&l.Findings, maxFindings}} {
+	}{{&l.Sessions, 3000}, {&l.ClientIDs, 20_000}, {&l.Findings, maxFindings}} {
 		if *d.v <= 0 {
 			*d.v = d.missing
 		}
@@ -70,8 +70,9 @@ type kept struct {
 	// shown are the findings in whose counts it is.
 	shown []showing
 	// counts: the last analysis has it as a session; folded: as a copy of another. known:
-	// its names are among those that are counted. over: its connection has ended.
-	counts, folded, known, over bool
+	// its client is among those that are counted, and named: so is its client ID. over: its
+	// connection has ended.
+	counts, folded, known, named, over bool
 	// answered and ended: News has it.
 	answered, ended bool
 }
@@ -214,9 +215,10 @@ func (w *Watch) analyse() {
 		if !k.known {
 			k.known = true
 			w.clients.add(k.Client.Addr())
-			if hasID(k.Session) {
-				w.ids.add(k.Connect.ClientID)
-			}
+		}
+		if !k.named && hasID(k.Session) {
+			k.named = true
+			w.ids.add(k.Connect.ClientID)
 		}
 	}
 	for _, k := range all {

@@ -43,7 +43,7 @@ type Bounds struct {
 
 func (b Bounds) table() tcp.Options {
 	return tcp.Options{
-		MaxConns: b.Connections, MaxAlone: b.Connections / 4, MaxEnded: b.Connections, MaxClosed: b.Connections / 4,
+		MaxConns: b.Connections, MaxAlone: b.Connections / 4, MaxEnded: b.Connections / 4, MaxClosed: b.Connections / 4,
 		MaxBuffered: b.Memory / 4,
 	}
 }
@@ -83,6 +83,8 @@ type Decoder struct {
 	inflaters    ws.Budget
 	// held is how many bytes of memory wait in all connections, see maxHeld.
 	held, maxHeld int
+	// untold is used by Tell, again and again.
+	untold []untold
 	// settling settles connections that have ended; nil when that is done at
 	// once.
 	settling *settling
@@ -103,7 +105,7 @@ func New(opts Options, emit func(*Session)) *Decoder {
 	d.names = map[netip.Addr]string{}
 	d.maxHeld = maxHeld
 	if m := opts.Bounds.Memory; m > 0 {
-		d.maxHeld, d.parser.Limit, d.inflaters.Limit = m/2, m/4, m/4
+		d.maxHeld, d.parser.Limit, d.inflaters.Limit = m/2, m/8, m/4
 	}
 	table := opts.Bounds.table()
 	table.Open = d.open

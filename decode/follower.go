@@ -192,6 +192,12 @@ func (f *follower) atBroker(c *tcp.Conn) bool {
 // feed takes bytes of MQTT.
 func (f *follower) feed(c *tcp.Conn, from tcp.Side, p []byte, at Event) {
 	dir := &f.dirs[from]
+	if dir.framer.Lost() && mqtt.IsDisconnect(p) {
+		// Behind a hole the packets' boundaries are lost, but a segment that is a
+		// DISCONNECT from its first byte to its last is hardly anything else.
+		dir.framer.Reset()
+		dir.began = at
+	}
 	for len(p) > 0 {
 		n, frame, whole := dir.framer.Feed(p)
 		p = p[n:]

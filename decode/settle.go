@@ -74,6 +74,10 @@ func (e *ending) look() *Session {
 	s.ClientClosed = earliest(event(c.Closings[client].FIN), event(c.Closings[client].RST), s.disconnectBy(Client), f.closeFrame(client))
 	s.BrokerClosed = earliest(event(c.Closings[broker].FIN), event(c.Closings[broker].RST), s.disconnectBy(Broker), f.closeFrame(broker), refusal)
 	settleClose(s, &c.Closings[client], &c.Closings[broker])
+	if s.ClosedBy == Broker && s.Close == CloseRST && c.Closings[broker].Bare && s.Closed.Sub(s.LastFromClient) > patience {
+		// It answers something of the client's that the capture does not show.
+		s.ClientGap = true
+	}
 	settleOutcome(s, c, client)
 	f.settleNotes(s, c, cs, bs)
 	return s

@@ -20,8 +20,6 @@ const (
 	refused
 	// waiting: nothing came for so long that this is worth telling.
 	waiting
-	// pending: the rest was seen by the last Tell.
-	pending
 )
 
 const (
@@ -31,10 +29,11 @@ const (
 	// connackPatience is the same for a CONNECT without an answer: longer than the
 	// slowest broker that still lets clients in, as far as any is known.
 	connackPatience = 30 * time.Second
-	// settled is for how long nothing must have come of a connection before it is
-	// told early, so that a FIN which overtook what was sent before it is not told
-	// as if that had been lost.
-	settled = 50 * time.Millisecond
+	// settled is how old news must be to be told, so that a FIN which overtook what was
+	// sent before it is not told as if that had been lost. Where anything is told, so
+	// is what is nearly as old: of a takeover both sessions.
+	settled       = 150 * time.Millisecond
+	nearlySettled = 80 * time.Millisecond
 )
 
 // AddBatch takes the packets of a batch.
@@ -62,70 +61,82 @@ func (d *Decoder) AddBatch(b *capture.Batch) {
 // Tell passes Options.Early the sessions of connections that have not ended and show
 // something new: an answer, an end of one side, or that nothing comes. It ends those
 // that closed a while ago. now is the present in nanoseconds since 1970, by the clock of
-// the packets: where none come, silence lasts all the same. It looks at every open
+// the packets: where none come, silence lasts all the same. What is a moment old only is left
+// for the next time, unless all is asked for. It looks at every open
 // connection, and is to be called a few times a second.
-func (d *Decoder) Tell(now int64) {
+func (d *Decoder) Tell(now int64, all bool) {
 	if now > d.end.Nano {
 		d.end.Nano = now
 	}
 	d.table.Advance(now)
+	d.untold = d.untold[:0]
+	due := all
 	d.table.Each(func(c *tcp.Conn, handler tcp.Handler) {
 		f, _ := handler.(*follower)
-		s := d.stage(c, f, now)
+		s, since := d.stage(c, f, now)
 		if f == nil {
 			if s == 0 {
 				return
 			}
 			f, _ = d.table.Follow(c).(*follower)
 		}
-		if s == f.stage&^pending {
-			return
-		}
-		if f.stage&pending == 0 && s&waiting == 0 {
-			f.stage |= pending // what follows at once is to be told with it
-			return
-		}
 		// What is missing behind the handshake takes nothing from what is told early.
-		if f.connack == nil && !c.Whole() || now-c.Last.Nano < int64(settled) {
+		if s == f.stage || (f.connack == nil || !f.connectAt.Seen()) && !c.Whole() {
 			return
 		}
-		f.stage = s
-		d.tell(c, f)
+		age := now - since
+		due = due || age >= int64(settled)
+		if all || age >= int64(nearlySettled) {
+			d.untold = append(d.untold, untold{c, f, s})
+		}
 	})
+	for i, u := range d.untold {
+		if due {
+			u.f.stage = u.stage
+			d.tell(u.c, u.f)
+		}
+		d.untold[i] = untold{}
+	}
 }
 
-// stage is how far a connection is that may be a session's.
-func (d *Decoder) stage(c *tcp.Conn, f *follower, now int64) (s stage) {
+// untold is a connection of which there is news.
+type untold struct {
+	c     *tcp.Conn
+	f     *follower
+	stage stage
+}
+
+// stage is how far a connection is that may be a session's, and since when.
+func (d *Decoder) stage(c *tcp.Conn, f *follower, now int64) (s stage, since int64) {
 	ours := IsBrokerPort(c.Port(0), d.opts.Ports) || IsBrokerPort(c.Port(1), d.opts.Ports)
 	if !ours && (f == nil || !f.mqtt) {
-		return 0
+		return 0, 0
 	}
-	if c.Refused.Seen() {
-		s |= refused
-	}
-	for side, ended := range [...]stage{clientEnded, brokerEnded} {
-		if c.Closings[side].FIN.Seen() || c.Closings[side].RST.Seen() {
-			s |= ended
+	reach := func(this stage, seen bool, nano int64) {
+		if seen {
+			s |= this
+			since = max(since, nano)
 		}
+	}
+	reach(refused, c.Refused.Seen(), c.Refused.Nano)
+	for side, ended := range [...]stage{clientEnded, brokerEnded} {
+		by := &c.Closings[side]
+		reach(ended, by.FIN.Seen(), by.FIN.Nano)
+		reach(ended, by.RST.Seen(), by.RST.Nano)
 	}
 	if f == nil || !c.Sides[0].LastData.Seen() && !c.Sides[1].LastData.Seen() {
-		if c.HasSYN && !c.HasSYNACK && s == 0 && now-c.Syn.Nano > int64(synPatience) {
-			s |= waiting
-		}
-		return s
+		late := c.Syn.Nano + int64(synPatience)
+		reach(waiting, c.HasSYN && !c.HasSYNACK && s == 0 && now > late, late-int64(settled))
+		return s, since
 	}
-	if f.connack != nil {
-		s |= answered
-	} else if f.connectAt.Seen() && s == 0 && now-f.connectAt.Nano > int64(connackPatience) {
-		s |= waiting
+	late := f.connectAt.Nano + int64(connackPatience)
+	reach(waiting, f.connack == nil && f.connectAt.Seen() && s == 0 && now > late, late-int64(settled))
+	reach(answered, f.connack != nil, f.connackAt.Nano)
+	reach(disconnected, f.disconnect != nil, f.disconnectAt.Nano)
+	if f.secure != nil {
+		reach(alerted, f.secure.out.Alert != "", f.secure.out.AlertAt.Nano)
 	}
-	if f.disconnect != nil {
-		s |= disconnected
-	}
-	if f.secure != nil && f.secure.out.Alert != "" {
-		s |= alerted
-	}
-	return s
+	return s, since
 }
 
 // tell makes the session as it is known so far. It is the receiver's: nothing in it

@@ -39,7 +39,7 @@ func (w *watching) after(packets []capture.Packet, while time.Duration) []*decod
 	last := packets[len(packets)-1].Nano
 	w.early = nil
 	for t := time.Duration(0); t <= while; t += 200 * time.Millisecond {
-		w.decoder.Tell(last + int64(t))
+		w.decoder.Tell(last+int64(t), false)
 	}
 	return w.early
 }

@@ -134,7 +134,12 @@ type Stream struct {
 }
 
 // Closing is how one side ended the connection: its first FIN and RST.
-type Closing struct{ FIN, RST Mark }
+type Closing struct {
+	FIN, RST Mark
+	// Bare says that the RST acknowledges nothing: it answers a segment that came for a
+	// connection that the side does not know (RFC 9293 §3.5.2), and no side ends one so.
+	Bare bool
+}
 
 // MidStream reports whether the capture does not show where a side's bytes
 // begin: offset 0 is then only the first byte seen.

@@ -191,7 +191,7 @@ func (t *Table) reset(c *Conn, x Side, s *link.Segment, m Mark) {
 		t.acknowledge(c, 1-x, s.Ack)
 	}
 	if !c.Closings[x].RST.Seen() {
-		c.Closings[x].RST = m
+		c.Closings[x].RST, c.Closings[x].Bare = m, s.Flags&link.ACK == 0
 	}
 	t.close(c)
 }

@@ -35,3 +35,6 @@ func (c *Conn) Whole() bool {
 	}
 	return true
 }
+
+// Handler is who follows the connection; nil as long as nobody was asked.
+func (c *Conn) Handler() Handler { return c.handler }
