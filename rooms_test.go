@@ -16,15 +16,14 @@ const module = "github.com/mqttriage/mqttriage/"
 
 // corridor is the order in which data flows. A room imports only rooms before
 // it and its own folders. The bench at its end measures the others.
-var corridor = []string{"capture", "decode", "analyze", "kb", "report", "slice", "cmd", "bench"}
+var corridor = []string{"capture", "decode", "analyze", "kb", "report", "slice", "metrics", "cmd", "bench"}
 
 // confined says which folder alone may import a dependency, in code that
 // ships: a replacement then touches one place.
 var confined = map[string][]string{
-	"github.com/google/gopacket":             {"decode/link"},
+	"github.com/google/gopacket":             {},
 	"github.com/eclipse/paho.golang":         {},
 	"github.com/eclipse/paho.mqtt.golang":    {},
-	"github.com/olekukonko/tablewriter":      {"report"},
 	"github.com/expr-lang/expr":              {"kb"},
 	"go.yaml.in/yaml":                        {"kb"},
 	"github.com/klauspost/compress":          {"capture/pcapfile", "bench"},
@@ -33,6 +32,9 @@ var confined = map[string][]string{
 	"github.com/ulikunitz/xz":                {"capture/pcapfile"},
 	"github.com/santhosh-tekuri/jsonschema":  {},
 	"golang.org/x/net":                       {"decode/dns"},
+	"golang.org/x/net/bpf":                   {"capture/live"},
+	"golang.org/x/sys":                       {"capture/live", "cmd/mqttriage/confine"},
+	"github.com/prometheus":                  {"metrics"},
 	"github.com/spf13/cobra":                 {"cmd/mqttriage"},
 	"golang.org/x/term":                      {"cmd/mqttriage"},
 	"github.com/gopacket/gopacket":           {},

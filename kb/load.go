@@ -3,7 +3,8 @@ package kb
 import (
 	"bytes"
 	"cmp"
-	"embed"
+	"compress/gzip"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,9 +22,6 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-//go:embed entries/*.yaml
-var embedded embed.FS
-
 // Bounds on a folder of entries.
 const (
 	maxFiles     = 10_000
@@ -37,40 +35,44 @@ type Base struct {
 	bySymptom map[string][]*Entry
 }
 
-// entriesJSON is the embedded entries once more, as JSON in the order of their
-// ids: YAML takes some five times as long to read, and every start of the
-// program would wait for it. A test holds the two equal.
+// packedEntries are the entries of the folder entries as JSON in the order of their
+// ids, packed by gzip. JSON, because YAML takes some five times as long to read, and
+// every start of the program would wait for it; packed, because gateways have little
+// flash. A test holds the two equal.
 //
-//go:embed entries.json
-var entriesJSON []byte
+//go:embed entries.json.gz
+var packedEntries []byte
 
 //go:generate go test -run ^TestCompiled$ . -update
 
 // Embedded returns the knowledge base that the program carries.
 var Embedded = sync.OnceValues(func() (*Base, error) {
+	data, err := unpack(packedEntries)
+	if err != nil {
+		return nil, fmt.Errorf("unpack the embedded entries: %w", err)
+	}
 	var entries []*Entry
-	if err := json.Unmarshal(entriesJSON, &entries); err != nil {
+	if err := json.Unmarshal(data, &entries); err != nil {
 		return nil, fmt.Errorf("read the embedded entries: %w", err)
 	}
 	return newBase(entries), nil
 })
 
-// EmbeddedFiles returns the files of the entries that the program carries, for
-// Load with overlays.
-func EmbeddedFiles() fs.FS {
-	entries, err := fs.Sub(embedded, "entries")
+// unpack returns what gzip packed, and an error where its checksum is wrong.
+func unpack(packed []byte) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
-		panic(err) // only for a path that is no path
+		return nil, err
 	}
-	return entries
+	return io.ReadAll(r)
 }
 
 // Load reads the entries (*.yaml) in the roots of the file systems. An entry of
 // an overlay replaces one of the same id before it. When anything is wrong,
 // nothing is loaded, and the error names every problem of every file, one a
 // line, as "file:line: key: problem; allowed: what is".
-func Load(embedded fs.FS, overlays ...fs.FS) (*Base, error) {
-	folders := []folder{{fsys: embedded}}
+func Load(entries fs.FS, overlays ...fs.FS) (*Base, error) {
+	folders := []folder{{fsys: entries}}
 	for i, fsys := range overlays {
 		f := folder{fsys: fsys}
 		if len(overlays) > 1 {
@@ -78,21 +80,22 @@ func Load(embedded fs.FS, overlays ...fs.FS) (*Base, error) {
 		}
 		folders = append(folders, f)
 	}
-	return load(folders)
+	return load(nil, folders)
 }
 
 // Open returns the knowledge base that the program carries with folders of
 // entries laid over it, the later over the earlier. Its error is like [Load]'s,
 // with the paths of the files.
 func Open(dirs ...string) (*Base, error) {
-	if len(dirs) == 0 {
-		return Embedded()
+	base, err := Embedded()
+	if err != nil || len(dirs) == 0 {
+		return base, err
 	}
-	folders := []folder{{fsys: EmbeddedFiles()}}
+	var folders []folder
 	for _, dir := range dirs {
 		folders = append(folders, folder{os.DirFS(dir), pathPrefix(dir)})
 	}
-	return load(folders)
+	return load(base.entries, folders)
 }
 
 // Check reads one folder of entries and returns how many files it has and, as
@@ -115,8 +118,12 @@ type folder struct {
 	where string
 }
 
-func load(folders []folder) (*Base, error) {
+// load lays folders over entries, the later over the earlier.
+func load(under []*Entry, folders []folder) (*Base, error) {
 	entries := map[string]*Entry{}
+	for _, e := range under {
+		entries[e.ID] = e
+	}
 	config := newConfig()
 	var problems []error
 	for _, f := range folders {

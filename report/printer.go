@@ -23,10 +23,3 @@ func (p *printer) print(parts ...string) {
 		io.WriteString(p, s) //nolint:errcheck // kept in p.err
 	}
 }
-
-// fail keeps an error that is not one of writing.
-func (p *printer) fail(err error) {
-	if p.err == nil {
-		p.err = err
-	}
-}

@@ -5,10 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/olekukonko/tablewriter"
-	"github.com/olekukonko/tablewriter/renderer"
-	"github.com/olekukonko/tablewriter/tw"
-
 	"github.com/mqttriage/mqttriage/decode"
 )
 
@@ -87,10 +83,12 @@ func (t *table) sessionRow(s decode.Record) []string {
 	return []string{s.ID, opened, s.Client, s.MQTTVersion, id, outcome, latency, s.Broker}
 }
 
+// columnSpace is between two columns.
+const columnSpace = 2
+
 // columns writes a table and escapes and shortens its cells. What is too wide is taken from
 // the flexible column first, then from whichever is the widest.
 func (t *table) columns(heads []message, rows [][]string, flexible int) {
-	const space = 2
 	header := make([]string, len(heads))
 	widths := make([]int, len(heads))
 	for i, m := range heads {
@@ -103,7 +101,7 @@ func (t *table) columns(heads []message, rows [][]string, flexible int) {
 			widths[i] = max(widths[i], textWidth(row[i]))
 		}
 	}
-	total := space * (len(widths) - 1)
+	total := columnSpace * (len(widths) - 1)
 	for _, w := range widths {
 		total += w
 	}
@@ -119,50 +117,44 @@ func (t *table) columns(heads []message, rows [][]string, flexible int) {
 		}
 		widths[widest]--
 	}
-	writer := tablewriter.NewTable(trimmer{t},
-		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
-			Borders: tw.BorderNone,
-			Settings: tw.Settings{
-				Separators: tw.Separators{BetweenColumns: tw.Off, BetweenRows: tw.Off, ShowHeader: tw.Off},
-				Lines:      tw.LinesNone,
-			},
-		})),
-		tablewriter.WithHeaderAutoFormat(tw.Off),
-		tablewriter.WithHeaderAlignment(tw.AlignLeft),
-		tablewriter.WithRowAlignment(tw.AlignLeft),
-		tablewriter.WithHeaderAutoWrap(tw.WrapNone),
-		tablewriter.WithRowAutoWrap(tw.WrapNone),
-		tablewriter.WithTrimSpace(tw.Off),
-		tablewriter.WithEastAsian(tw.Off),
-		tablewriter.WithPadding(tw.Padding{Left: "", Right: strings.Repeat(" ", space), Overwrite: true}),
-	)
-	fold := func(cells []string) []string {
-		out := make([]string, len(cells))
-		for i, c := range cells {
-			out[i] = strings.Join(wrap(c, widths[i]), "\n")
-		}
-		return out
-	}
-	writer.Header(fold(header))
-	for _, row := range rows {
-		if err := writer.Append(fold(row)); err != nil {
-			t.fail(err)
-			return
-		}
-	}
-	t.fail(writer.Render())
+	t.grid(append([][]string{header}, rows...), widths)
 }
 
-// trimmer drops the spaces that pad the last column of each line.
-type trimmer struct{ t *table }
-
-func (w trimmer) Write(b []byte) (int, error) {
-	for line := range strings.SplitAfterSeq(string(b), "\n") {
-		text, end := strings.CutSuffix(line, "\n")
-		w.t.print(strings.TrimRight(text, " "))
-		if end {
-			w.t.print("\n")
+// grid prints rows of cells that are folded at the widths. A column is as wide as its
+// longest line, which folding may leave shorter than its width.
+func (t *table) grid(rows [][]string, widths []int) {
+	folded := make([][][]string, len(rows))
+	used := make([]int, len(widths))
+	for n, row := range rows {
+		for i, cell := range row {
+			lines := wrap(cell, widths[i])
+			folded[n] = append(folded[n], lines)
+			for _, line := range lines {
+				used[i] = max(used[i], textWidth(line))
+			}
 		}
 	}
-	return len(b), w.t.err
+	for _, row := range folded {
+		t.cells(row, used)
+	}
+}
+
+// cells prints the lines of a row's cells beside each other.
+func (t *table) cells(row [][]string, widths []int) {
+	height := 0
+	for _, lines := range row {
+		height = max(height, len(lines))
+	}
+	for n := range height {
+		var b strings.Builder
+		for i, lines := range row {
+			text := ""
+			if n < len(lines) {
+				text = lines[n]
+			}
+			b.WriteString(text)
+			b.WriteString(strings.Repeat(" ", widths[i]-textWidth(text)+columnSpace))
+		}
+		t.print(strings.TrimRight(b.String(), " "), "\n")
+	}
 }
