@@ -21,7 +21,7 @@ func BenchmarkBuild(b *testing.B) {
 	for b.Loop() {
 		in.Analyzer = analyze.New(analyze.Options{})
 		for _, s := range sessions {
-			in.Analyzer.Add(s)
+			in.Analyzer.(*analyze.Analyzer).Add(s)
 		}
 		Build(in)
 	}
@@ -33,7 +33,7 @@ func BenchmarkDocument(b *testing.B) {
 	in := benchInput(b)
 	in.Analyzer = analyze.New(analyze.Options{})
 	for _, s := range busySessions() {
-		in.Analyzer.Add(s)
+		in.Analyzer.(*analyze.Analyzer).Add(s)
 	}
 	in.Analyzer.Findings()
 	for b.Loop() {

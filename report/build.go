@@ -16,7 +16,7 @@ type Input struct {
 	// Version is the tool's.
 	Version  string
 	Captures []CaptureInput
-	Analyzer *analyze.Analyzer
+	Analyzer Analysis
 	Base     *kb.Base
 	Lang     kb.Lang
 	// Sessions asks for a record of every session.
@@ -29,10 +29,21 @@ type Input struct {
 	Redactor *Redactor
 }
 
-// CaptureInput is one capture after it was read.
+// Analysis is what a report says of sessions: an analyze.Analyzer's, or an
+// analyze.Watch's.
+type Analysis interface {
+	Findings() []analyze.Finding
+	Omitted() int
+	Totals() analyze.Totals
+	Sessions() []*decode.Session
+}
+
+// CaptureInput is one capture after it was read, or as far as it is by now.
 type CaptureInput struct {
 	Info  capture.Info
 	Stats decode.Stats
+	// Dropped, where not nil, is how many packets of a live capture the kernel dropped.
+	Dropped *uint64
 }
 
 // Build makes the document of a run.
@@ -59,6 +70,7 @@ func Build(in Input) *Document {
 		doc.Sessions = recordsOf(in.Analyzer.Sessions(), hide)
 	}
 	answer := ""
+	live := len(in.Captures) == 1 && in.Captures[0].Info.Format == liveFormat
 	for _, f := range in.Analyzer.Findings() {
 		if f.Severity < in.MinSeverity {
 			doc.Hidden++
@@ -67,14 +79,32 @@ func Build(in Input) *Document {
 		shown := hide.finding(f)
 		advice := in.Base.ConsultShowing(f, shown.Facts)
 		out, phrase := findingOf(&shown, advice, in.Lang)
+		if live {
+			out.asLive(&shown)
+		}
 		if len(doc.Findings) == 0 {
 			answer = phrase
 		}
 		doc.Findings = append(doc.Findings, out)
 	}
 	doc.Totals.FindingsOmitted = in.Analyzer.Omitted()
+	if w, ok := in.Analyzer.(interface{ Evicted() analyze.Evicted }); ok {
+		doc.Totals.Evicted = evictedOf(w.Evicted())
+	}
 	doc.Answer = answerOf(doc, answer, in.Analyzer.Sessions)
 	return doc
+}
+
+// liveFormat is the capture.Info.Format of what no file holds.
+const liveFormat = "live"
+
+// asLive names connections by what is found again in a file that was written meanwhile.
+func (f *Finding) asLive(of *analyze.Finding) {
+	for i := range f.Evidence {
+		e := &f.Evidence[i]
+		e.Port = int(of.Evidence[i].Session.Client.Port())
+		e.Filter = fmt.Sprintf("tcp.port eq %d", e.Port)
+	}
 }
 
 func captureOf(c CaptureInput) Capture {
@@ -85,7 +115,7 @@ func captureOf(c CaptureInput) Capture {
 		Packets:   info.Packets, Bytes: info.Bytes,
 		First: decode.Stamp(info.First), Last: decode.Stamp(info.Last),
 		Cut: info.Cut, Evicted: c.Stats.Evicted, Problems: append([]string{}, info.Problems...),
-		Undecoded: map[string]int{},
+		Undecoded: map[string]int{}, Dropped: c.Dropped,
 	}
 	for _, l := range info.LinkTypes {
 		out.LinkTypes = append(out.LinkTypes, fmt.Sprint(l))
@@ -94,6 +124,14 @@ func captureOf(c CaptureInput) Capture {
 		out.Undecoded[reason] = n
 	}
 	return out
+}
+
+// evictedOf is nil where nothing was forgotten.
+func evictedOf(e analyze.Evicted) *Forgotten {
+	if e == (analyze.Evicted{}) {
+		return nil
+	}
+	return &Forgotten{Sessions: e.Sessions, ClientIDs: e.ClientIDs, Findings: e.Findings}
 }
 
 func totalsOf(t analyze.Totals) (Totals, []Code) {

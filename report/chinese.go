@@ -127,6 +127,7 @@ var readerProblems = func() []readerProblem {
 		{`names beyond the first (\d+) left out`, "略去前 $1 个之后的名称"},
 		{`TLS secrets left out: (\d+) bytes claimed in a block of (\d+)`, "略去 TLS 密钥：声称 $1 字节，而块只有 $2 字节"},
 		{`TLS secrets beyond (\d+) bytes or (\d+) blocks left out`, "略去超过 $1 字节或 $2 块的 TLS 密钥"},
+		{regexp.QuoteMeta(notOver), "保存的记录中没有实时抓包的结尾"},
 		{`(pcap|pcapng) version (\d+\.\d+) is not known; read as (\d+\.\d+)`, "未知的 $1 版本 $2，按 $3 读取"},
 	} {
 		all = append(all, readerProblem{regexp.MustCompile(`^` + p[0] + `( \(and (\d+) more\))?$`), p[1]})

@@ -49,7 +49,7 @@ func documentOf(t *testing.T, path string, lang kb.Lang) *Document {
 		t.Fatal(err)
 	}
 	return Build(Input{
-		Version: "test", Captures: []CaptureInput{{source.Info(), decoder.Stats()}},
+		Version: "test", Captures: []CaptureInput{{Info: source.Info(), Stats: decoder.Stats()}},
 		Analyzer: analyzer, Base: base, Lang: lang, Sessions: true,
 	})
 }

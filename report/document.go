@@ -59,6 +59,9 @@ type Capture struct {
 	// Evicted counts connections that were given up while they were open,
 	// because too many were.
 	Evicted int `json:"evicted,omitempty"`
+	// Dropped counts the packets of a live capture that the kernel dropped, because
+	// they were not fetched in time; nil for files.
+	Dropped *uint64 `json:"dropped,omitempty"`
 	// Problems are English clauses such as "cut short in packet 121".
 	Problems []string `json:"problems"`
 	// Undecoded counts the packets that gave no TCP segment, by reason.
@@ -90,11 +93,23 @@ type Totals struct {
 	// same broker.
 	FilteredOut    int `json:"filtered_out,omitempty"`
 	FilteredSameID int `json:"filtered_same_id,omitempty"`
+	// Evicted counts what a live capture has forgotten to stay small, nil where nothing
+	// was. All else counts it still.
+	Evicted *Forgotten `json:"evicted,omitempty"`
 	// Encrypted counts the sessions that are TLS all through, of which
 	// nothing is known but the handshake.
 	Encrypted       int      `json:"encrypted"`
 	ConnackMedianMS *float64 `json:"connack_median_ms,omitempty"`
 	ConnackMaxMS    *float64 `json:"connack_max_ms,omitempty"`
+}
+
+// Forgotten counts what was forgotten: sessions of which no record is kept, client IDs
+// and addresses that count again when they come back, findings that were joined with others
+// of their symptom and broker.
+type Forgotten struct {
+	Sessions  int `json:"sessions"`
+	ClientIDs int `json:"client_ids"`
+	Findings  int `json:"findings"`
 }
 
 // Code counts one CONNACK code of one MQTT version.
@@ -131,6 +146,9 @@ type Evidence struct {
 	Capture string `json:"capture"`
 	Stream  int    `json:"stream"`
 	Packets []int  `json:"packets"`
+	// Port is the client's, where the capture was live: Packets and Stream count what no
+	// file holds.
+	Port int `json:"client_port,omitempty"`
 	// Filter is a Wireshark display filter for the session's connection.
 	Filter string `json:"filter"`
 }

@@ -139,7 +139,10 @@ func (out *htmlFinding) evidence(f *Finding, doc *Document) {
 // htmlFilterOf is one display filter for connections, whole as it is to be
 // copied, and how many connections are left out of it.
 func htmlFilterOf(evidence []Evidence) (filter string, left int) {
-	const streams = "tcp.stream eq "
+	streams, in := "tcp.stream eq ", "tcp.stream in {"
+	if len(evidence) > 0 && evidence[0].Port != 0 {
+		streams, in = "tcp.port eq ", "tcp.port in {"
+	}
 	var numbers []int
 	var others []string
 	for _, e := range evidence {
@@ -161,7 +164,7 @@ func htmlFilterOf(evidence []Evidence) (filter string, left int) {
 		for _, n := range shown {
 			texts = append(texts, strconv.Itoa(n))
 		}
-		parts = append(parts, "tcp.stream in {"+strings.Join(texts, ", ")+"}")
+		parts = append(parts, in+strings.Join(texts, ", ")+"}")
 	}
 	shown := others[:min(len(others), maxHTMLItems)]
 	left += len(others) - len(shown)

@@ -200,6 +200,8 @@ const (
 	totalClean
 	encryptedRest
 	lossEvicted
+	lossDropped
+	lossForgotten
 	lossNotKept
 	lossOmitted
 	noteMidStream
@@ -396,6 +398,43 @@ const (
 	headTotals
 	headSessions
 	moreSessions
+
+	// What is said while a capture runs.
+	liveStop
+	liveWaiting
+	liveSilent
+	liveDown
+	liveGone
+	liveFindings
+	liveFindingsAt
+	liveCount
+	liveLast
+	liveHandshakes
+	liveSessions
+	liveOpen
+	liveConnects
+	livePackets
+	liveBits
+	liveNoDrops
+	liveDropped
+	liveEvicted
+	liveEvidence
+	evictedConnections
+	evictedSessions
+	evictedClientIDs
+	evictedFindings
+	journalNew
+	journalSession
+	journalMore
+	journalRest
+	noticeStarted
+	noticeEnded
+	noticeDown
+	noticeGone
+	noticeUp
+	noticeDropped
+	noticeEvicted
+	noticeEvidence
 
 	messages // how many there are
 )

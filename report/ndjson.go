@@ -14,7 +14,10 @@ import (
 // be analysed again. The summary comes first: it says at once what the file is
 // and what the answer is, and counts the lines to follow, so that a file that
 // was cut short shows.
-func NDJSON(w io.Writer, doc *Document) error {
+func NDJSON(w io.Writer, doc *Document) error { return writeReport(w, doc, false) }
+
+// writeReport writes a document as NDJSON does, or as a part of a live capture's stream.
+func writeReport(w io.Writer, doc *Document, live bool) error {
 	b := bufio.NewWriterSize(w, 1<<16)
 	lines := json.NewEncoder(visible{b})
 	lines.SetEscapeHTML(false)
@@ -27,7 +30,7 @@ func NDJSON(w io.Writer, doc *Document) error {
 		n := doc.Sessions.Len()
 		count.Sessions = &n
 	}
-	if err := lines.Encode(summaryLine{Type: lineSummary, Document: doc, Lines: count}); err != nil {
+	if err := lines.Encode(summaryLine{Type: lineSummary, Document: doc, Lines: count, Live: live}); err != nil {
 		return err
 	}
 	for _, c := range doc.Captures {

@@ -17,7 +17,7 @@ const (
 	lineFinding = "finding"
 )
 
-var lineTypes = []string{lineSession, lineSummary, lineCapture, lineEntry, lineFinding}
+var lineTypes = []string{lineSession, lineSummary, lineCapture, lineEntry, lineFinding, lineLive, lineHappening, lineNotice}
 
 // summaryLine is the document but for what has lines of its own, which hide the
 // document's fields of the same names.
@@ -28,6 +28,9 @@ type summaryLine struct {
 	Sessions *struct{}  `json:"sessions,omitempty"`
 	Findings *struct{}  `json:"findings,omitempty"`
 	Lines    lineCounts `json:"lines"`
+	// Live says that the report is one of the stream of a live capture, in which the
+	// sessions have lines of their own.
+	Live bool `json:"live,omitempty"`
 }
 
 // lineCounts is how many lines of each type there are. Sessions is nil where

@@ -27,6 +27,8 @@ var (
 	// ErrJSONReport says that a text is a report as JSON writes it, in which
 	// sessions are not whole.
 	ErrJSONReport = errors.New("it is a report in the format json")
+	// ErrLiveStream says that a text is what LiveStream writes, which is no report.
+	ErrLiveStream = errors.New("it is the stream of a live capture; mqttriage read -f ndjson makes a report of it")
 )
 
 // lineReader gives a file's lines, numbered from 1.
@@ -134,7 +136,10 @@ type documentReader struct {
 }
 
 func (d *documentReader) add(typ string, line []byte) error {
-	if d.doc == nil && typ != lineSummary {
+	switch {
+	case typ == lineLive, typ == lineHappening, typ == lineNotice:
+		return ErrLiveStream
+	case d.doc == nil && typ != lineSummary:
 		return fmt.Errorf("a %s comes before the summary", typ)
 	}
 	switch typ {
@@ -145,6 +150,9 @@ func (d *documentReader) add(typ string, line []byte) error {
 		summary, err := parseSummary(line)
 		if err != nil {
 			return err
+		}
+		if summary.Live {
+			return ErrLiveStream
 		}
 		d.doc, d.lines = summary.Document, summary.Lines
 		d.doc.Captures, d.doc.Findings = []Capture{}, []Finding{}

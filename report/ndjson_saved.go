@@ -21,7 +21,8 @@ import (
 // for every session, and returns the captures that they come from. origin
 // returns the capture of a name and number in the run that wrote the file; it is
 // asked once for each. Findings and advice are left out, for they are to be
-// found anew.
+// found anew. The stream of a live capture is read as far as it is there; several in one
+// file, as where the capture was started again, are captures of their own.
 //
 // A line that cannot be read is left out; the last of the captures has a
 // problem then. The error is for a text that is no such file: ErrNoRecords,
@@ -56,6 +57,7 @@ func ReadSaved(r io.Reader, origin func(capture string, index int) *decode.Origi
 	if err != io.EOF {
 		s.problem(fmt.Sprintf("line %d: %v", lines.n, err))
 	}
+	s.endPart()
 	captures := s.captures()
 	if len(captures) == 0 {
 		return nil, errors.New(cmp.Or(s.first, "it names no capture"))
@@ -73,14 +75,16 @@ type savedLine struct {
 	summary *summaryLine
 	input   CaptureInput
 	record  *decode.Record
-	err     error
+	// over: it says that a live capture ended.
+	over bool
+	err  error
 }
 
 // parse reads the lines that the analysis needs.
 func (l *savedLine) parse() {
 	l.typ = typeOf(l.text)
 	switch l.typ {
-	case lineSummary, lineCapture, lineSession:
+	case lineSummary, lineCapture, lineSession, lineLive, lineNotice:
 		if !l.whole {
 			l.err = fmt.Errorf("%s: it is longer than %d bytes", l.typ, maxLine)
 			return
@@ -102,6 +106,14 @@ func (l *savedLine) parse() {
 		if l.record, l.err = decode.ParseRecord(l.text); l.err != nil {
 			l.err = inLine(l.typ, l.err)
 		}
+	case lineLive:
+		l.err = parseLive(l.text)
+	case lineNotice:
+		var n noticeLine
+		if err := json.Unmarshal(l.text, &n); err != nil {
+			l.err = inLine(l.typ, err)
+		}
+		l.over = n.Event == EventEnded
 	}
 	l.text = nil
 }
@@ -114,6 +126,7 @@ type savedReader struct {
 	origins map[int]*decode.Origin
 	inputs  []CaptureInput
 	summary *summaryLine
+	live    liveParts
 	// sessions counts those that were emitted.
 	sessions int
 	// first is the first problem, problems counts them; ended says that no more
@@ -136,6 +149,7 @@ func (s *savedReader) add(l *savedLine) {
 	}
 	err := l.err
 	switch {
+	case s.addLive(l):
 	case l.typ == lineSummary && (s.summary != nil || s.sessions > 0):
 		s.ended, err = true, errors.New("another report begins; a file holds one")
 	case l.typ == lineSummary:
@@ -161,7 +175,11 @@ func (s *savedReader) session(record *decode.Record) error {
 	from := s.origins[index]
 	switch {
 	case from == nil:
-		from = s.origin(record.Capture, index)
+		number, err := s.live.number(index)
+		if err != nil {
+			return err
+		}
+		from = s.origin(record.Capture, number)
 		s.origins[index] = from
 	case from.Capture != record.Capture:
 		return fmt.Errorf("field capture: capture %d is called %q before", index, from.Capture)
@@ -171,17 +189,17 @@ func (s *savedReader) session(record *decode.Record) error {
 		return err
 	}
 	s.sessions++
+	s.live.saw(session)
 	s.emit(session)
 	return nil
 }
 
-// captures are those of the file, and those that only sessions tell of.
-func (s *savedReader) captures() []CaptureInput {
-	if s.summary != nil && s.summary.Lines.Sessions != nil && s.problems == 0 && s.sessions != *s.summary.Lines.Sessions {
-		s.problem(fmt.Sprintf("cut short: it has %d of %d sessions", s.sessions, *s.summary.Lines.Sessions))
-	}
+// endPart adds the captures that only sessions tell of, and what a live capture's stream
+// does not say of its captures.
+func (s *savedReader) endPart() {
+	inputs := s.inputs[s.live.from:]
 	known := map[string]bool{}
-	for _, c := range s.inputs {
+	for _, c := range inputs {
 		known[c.Info.Name] = true
 	}
 	for _, index := range slices.Sorted(maps.Keys(s.origins)) {
@@ -189,6 +207,14 @@ func (s *savedReader) captures() []CaptureInput {
 			known[name] = true
 			s.inputs = append(s.inputs, CaptureInput{Info: capture.Info{Name: name, Problems: []string{"its own line is missing from the saved records"}}})
 		}
+	}
+	s.live.complete(s.inputs[s.live.from:])
+}
+
+// captures are those of the file.
+func (s *savedReader) captures() []CaptureInput {
+	if s.summary != nil && s.summary.Lines.Sessions != nil && s.problems == 0 && s.sessions != *s.summary.Lines.Sessions {
+		s.problem(fmt.Sprintf("cut short: it has %d of %d sessions", s.sessions, *s.summary.Lines.Sessions))
 	}
 	if s.problems > 0 && len(s.inputs) > 0 {
 		text := savedProblem + s.first
@@ -211,7 +237,8 @@ func (c *Capture) input() (CaptureInput, error) {
 			Name: c.Name, Format: c.Format, Compression: c.Compression, Packets: c.Packets, Bytes: c.Bytes,
 			First: time.Time(c.First), Last: time.Time(c.Last), Cut: c.Cut, Problems: c.Problems,
 		},
-		Stats: decode.Stats{Packets: c.Packets, Evicted: c.Evicted, Undecoded: c.Undecoded},
+		Stats:   decode.Stats{Packets: c.Packets, Evicted: c.Evicted, Undecoded: c.Undecoded},
+		Dropped: c.Dropped,
 	}
 	for _, name := range c.LinkTypes {
 		link, err := linkType(name)

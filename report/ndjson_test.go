@@ -111,6 +111,8 @@ func fillDocument(r *rand.Rand, v reflect.Value) {
 		v.SetBool(r.IntN(2) == 0)
 	case reflect.Int, reflect.Int64:
 		v.SetInt(r.Int64N(1e6))
+	case reflect.Uint64:
+		v.SetUint(r.Uint64N(1e6))
 	case reflect.Float64:
 		v.SetFloat(float64(r.IntN(1000)) / 8)
 	case reflect.String:
@@ -251,7 +253,7 @@ func TestNDJSONOfManySessions(t *testing.T) {
 	in.Base = base
 	sessions := busySessions()[:5*batchSize+7]
 	for _, s := range sessions {
-		in.Analyzer.Add(s)
+		in.Analyzer.(*analyze.Analyzer).Add(s)
 	}
 	doc := Build(in)
 	got, _ := throughNDJSON(t, doc)
@@ -362,6 +364,14 @@ func TestReadSavedKeepsCapturesApart(t *testing.T) {
 func FuzzReadSaved(f *testing.F) {
 	text := savedText(f)
 	f.Add([]byte(text))
+	stream := ""
+	for line := range strings.Lines(written(f, liveHead(kb.English), 1)) {
+		if typ := typeOf([]byte(line)); typ != lineEntry && typ != lineFinding { // they are not read
+			stream += line
+		}
+	}
+	f.Add([]byte(stream))
+	f.Add([]byte(stream[len(stream)/2:] + stream))
 	record := strings.Split(text, "\n")[1]
 	for _, change := range [][2]string{
 		{`"outcome":"rejected","code":"0x02","code_name":"identifier rejected"`, `"outcome":"accepted"`},
@@ -397,7 +407,7 @@ func BenchmarkNDJSON(b *testing.B) {
 	in := benchInput(b)
 	in.Sessions, in.Analyzer = true, analyze.New(analyze.Options{})
 	for _, s := range busySessions() {
-		in.Analyzer.Add(s)
+		in.Analyzer.(*analyze.Analyzer).Add(s)
 	}
 	doc := Build(in)
 	b.ReportAllocs()

@@ -222,7 +222,7 @@ func TestNoCanaryInAnyReport(t *testing.T) {
 		for _, lang := range []kb.Lang{kb.English, kb.Chinese} {
 			in := Input{Version: "v1", Captures: []CaptureInput{c}, Analyzer: analyze.New(analyze.Options{}), Base: base, Lang: lang, Sessions: true}
 			for _, s := range sessions {
-				in.Analyzer.Add(s)
+				in.Analyzer.(*analyze.Analyzer).Add(s)
 			}
 			open := Build(in)
 			in.Redactor = NewRedactor(testKey)
@@ -342,7 +342,7 @@ func TestRedactedReportsAgree(t *testing.T) {
 	report := func(key string) string {
 		in := Input{Captures: []CaptureInput{c}, Analyzer: analyze.New(analyze.Options{}), Base: base, Lang: kb.English, Sessions: true, Redactor: NewRedactor([]byte(key))}
 		for _, s := range sessions {
-			in.Analyzer.Add(s)
+			in.Analyzer.(*analyze.Analyzer).Add(s)
 		}
 		var out bytes.Buffer
 		if err := JSON(&out, Build(in)); err != nil {

@@ -35,7 +35,7 @@ func (r *Redactor) info(c capture.Info) capture.Info {
 		return c
 	}
 	c.Name, c.Problems = r.capture(c.Name), each(c.Problems, r.problem)
-	c.Interfaces = each(c.Interfaces, func(name string) string { return r.word("interface", name) })
+	c.Interfaces = each(c.Interfaces, r.interfaceName)
 	c.Names = nil
 	return c
 }

@@ -73,16 +73,25 @@ var formOf = map[reflect.Type]object{
 
 // formOfField is the same by field.
 var formOfField = map[string]object{
-	"Document.Schema":       {{"const", Schema}},
-	"Record.ID":             {{"type", "string"}, {"pattern", `^c[0-9]+\.[0-9]+$`}},
-	"Record.MQTTVersion":    {{"enum", []string{"3.1", "3.1.1", "5"}}},
-	"Record.Code":           {{"type", "string"}, {"pattern", "^0x[0-9a-f]{2}$"}},
-	"Record.DisconnectCode": {{"type", "string"}, {"pattern", "^0x[0-9a-f]{2}$"}},
-	"Code.Code":             {{"type", "string"}, {"pattern", "^0x[0-9a-f]{2}$"}},
-	"Finding.Severity":      {{"enum", []string{"error", "warning", "info"}}},
-	"Cause.Status":          {{"enum", []kb.Status{kb.Supported, kb.Contradicted, kb.Possible}}},
-	"Fix.Status":            {{"enum", []kb.Status{kb.Recommended, kb.InPlace, kb.NotApplicable, kb.Possible}}},
-	"End.Status":            {{"enum", []kb.Status{kb.Seen, kb.NotSeen, kb.NotVisible}}},
+	"Document.Schema":        {{"const", Schema}},
+	"Record.ID":              {{"type", "string"}, {"pattern", `^c[0-9]+\.[0-9]+$`}},
+	"Record.MQTTVersion":     {{"enum", []string{"3.1", "3.1.1", "5"}}},
+	"Record.Code":            {{"type", "string"}, {"pattern", "^0x[0-9a-f]{2}$"}},
+	"Record.DisconnectCode":  {{"type", "string"}, {"pattern", "^0x[0-9a-f]{2}$"}},
+	"Code.Code":              {{"type", "string"}, {"pattern", "^0x[0-9a-f]{2}$"}},
+	"liveLine.Schema":        {{"const", Schema}},
+	"happeningLine.Event":    {{"enum", []string{"new", "more"}}},
+	"happeningLine.Severity": {{"enum", []string{"error", "warning", "info"}}},
+	"happeningSession.ID":    {{"type", "string"}, {"pattern", `^c[0-9]+\.[0-9]+$`}},
+	"happeningSession.Code":  {{"type", "string"}, {"pattern", "^0x[0-9a-f]{2}$"}},
+	"noticeLine.Severity":    {{"enum", []string{"error", "warning", "info"}}},
+	"noticeLine.Kind":        {{"enum", []string{"connections", "sessions", "client-ids", "findings"}}},
+	"noticeLine.Event": {{"enum", []NoticeEvent{EventStarted, EventEnded, EventInterfaceDown, EventInterfaceGone, EventInterfaceUp,
+		EventDropped, EventEvicted, EventEvidence}}},
+	"Finding.Severity": {{"enum", []string{"error", "warning", "info"}}},
+	"Cause.Status":     {{"enum", []kb.Status{kb.Supported, kb.Contradicted, kb.Possible}}},
+	"Fix.Status":       {{"enum", []kb.Status{kb.Recommended, kb.InPlace, kb.NotApplicable, kb.Possible}}},
+	"End.Status":       {{"enum", []kb.Status{kb.Seen, kb.NotSeen, kb.NotVisible}}},
 }
 
 var textMarshaler = reflect.TypeFor[encoding.TextMarshaler]()
@@ -109,6 +118,8 @@ func (s *schemas) of(t reflect.Type) any {
 		return object{{"type", "boolean"}}
 	case reflect.Int, reflect.Int64:
 		return object{{"type", "integer"}}
+	case reflect.Uint64:
+		return object{{"type", "integer"}, {"minimum", 0}}
 	case reflect.Uint8, reflect.Uint16, reflect.Uint32:
 		return object{{"type", "integer"}, {"minimum", 0}, {"maximum", 1<<t.Bits() - 1}}
 	case reflect.Float64:
@@ -293,8 +304,11 @@ func TestSchemasFitTheTypes(t *testing.T) {
 			"One object. "+schemaNote, comments, reflect.TypeFor[Document]()),
 		recordsSchema: made(t, "records.schema.json", "A line of a report of mqttriage: -f ndjson",
 			"Each line is one object, and \"type\" says which: first the summary, then captures, sessions, entries, findings. "+
+				"The stream of a live capture begins with a live line; then come captures, sessions, happenings and notices, "+
+				"and between them summaries with their captures, entries and findings: of a capture the last line holds. "+
 				"mqttriage read takes such a file in place of the captures. "+schemaNote, comments,
-			reflect.TypeFor[summaryLine](), reflect.TypeFor[captureLine](), reflect.TypeFor[sessionLine](), reflect.TypeFor[entryLine](), reflect.TypeFor[findingLine]()),
+			reflect.TypeFor[summaryLine](), reflect.TypeFor[captureLine](), reflect.TypeFor[sessionLine](), reflect.TypeFor[entryLine](), reflect.TypeFor[findingLine](),
+			reflect.TypeFor[liveLine](), reflect.TypeFor[happeningLine](), reflect.TypeFor[noticeLine]()),
 	} {
 		if *update {
 			if err := os.WriteFile(path, want, 0o644); err != nil {

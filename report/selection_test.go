@@ -58,7 +58,7 @@ func TestBuildWithSelection(t *testing.T) {
 		accepted.Outcome, accepted.Connack = decode.Accepted, &mqtt.Connack{Version: mqtt.V311}
 		accepted.ClosedBy, accepted.BrokerClosed, accepted.ClientClosed = decode.Client, decode.Event{}, accepted.Closed
 		in.Selection, in.Analyzer = some, analyze.New(analyze.Options{})
-		in.Analyzer.Add(accepted)
+		in.Analyzer.(*analyze.Analyzer).Add(accepted)
 	})
 	if table := strings.Join(strings.Fields(render(t, quiet, TableOptions{Width: 80})), " "); len(quiet.Findings) != 0 ||
 		!strings.HasSuffix(quiet.Answer, " Looked only at --host 10.0.0.5 and --since 5m; 7 other sessions are left out.") || strings.Count(table, "Looked only") != 1 {

@@ -290,8 +290,10 @@ func (t *table) evidence(f *Finding) {
 		}
 		where := t.where(p)
 		room := t.prose - indent - labelWidth - textWidth(where)
-		t.fact(labelPackets, where+t.packets(p.packets, room))
-		t.fact(labelWireshark, where+t.filter(p.streams, room))
+		if list := t.packets(p.packets, room); list != "" {
+			t.fact(labelPackets, where+list)
+		}
+		t.fact(labelWireshark, where+t.filter(p, room))
 	}
 }
 
@@ -299,10 +301,10 @@ func (t *table) evidence(f *Finding) {
 const maxSites = 3
 
 // site is the evidence in one capture; stream and packet numbers mean
-// something in one capture only.
+// something in one capture only, and nothing where it was live: ports are the clients' then.
 type site struct {
-	capture          string
-	packets, streams []int
+	capture                 string
+	packets, streams, ports []int
 }
 
 func sitesOf(f *Finding) []site {
@@ -314,6 +316,10 @@ func sitesOf(f *Finding) []site {
 			i = len(sites)
 			at[e.Capture] = i
 			sites = append(sites, site{capture: e.Capture})
+		}
+		if e.Port != 0 {
+			sites[i].ports = append(sites[i].ports, e.Port)
+			continue
 		}
 		sites[i].packets = append(sites[i].packets, e.Packets...)
 		sites[i].streams = append(sites[i].streams, e.Stream)
@@ -341,13 +347,16 @@ func (t *table) packets(numbers []int, room int) string {
 
 // filter is a Wireshark display filter for some connections. Wireshark 4 takes
 // set elements only with commas between them.
-func (t *table) filter(streams []int, room int) string {
-	streams = distinct(streams)
+func (t *table) filter(p site, room int) string {
+	field, streams := "tcp.stream", distinct(p.streams)
+	if len(p.ports) > 0 {
+		field, streams = "tcp.port", distinct(p.ports)
+	}
 	if len(streams) == 1 {
-		return fmt.Sprintf("tcp.stream eq %d", streams[0])
+		return fmt.Sprintf("%s eq %d", field, streams[0])
 	}
 	// A filter is to be copied: it is left whole or cut between streams.
-	kept := "tcp.stream in {"
+	kept := field + " in {"
 	for i, s := range streams {
 		item := strconv.Itoa(s)
 		if i > 0 {
@@ -463,6 +472,9 @@ func (t *table) losses() []string {
 		if c.Evicted > 0 {
 			out = append(out, t.say(lossEvicted, values{"name": name, "n": c.Evicted}))
 		}
+		if c.Dropped != nil && *c.Dropped > 0 {
+			out = append(out, t.say(lossDropped, values{"name": name, "n": int(*c.Dropped)}))
+		}
 		lost := map[string]int{}
 		for reason, n := range c.Undecoded {
 			if !harmless[reason] {
@@ -475,6 +487,15 @@ func (t *table) losses() []string {
 	}
 	if n := t.doc.Totals.NotKept; n > 0 {
 		out = append(out, t.say(lossNotKept, values{"n": n}))
+	}
+	if e := t.doc.Totals.Evicted; e != nil {
+		v := values{"sessions": e.Sessions}
+		for name, n := range map[string]int{"ids": e.ClientIDs, "findings": e.Findings} {
+			if n > 0 {
+				v[name] = n
+			}
+		}
+		out = append(out, t.say(lossForgotten, v))
 	}
 	if n := t.doc.Totals.FindingsOmitted; n > 0 {
 		out = append(out, t.say(lossOmitted, values{"n": n}))

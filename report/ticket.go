@@ -178,7 +178,7 @@ func (t *ticket) evidence(f *Finding) {
 		if numbers := t.words.packets(s.packets, maxNumbers); numbers != "" {
 			t.fact(labelPackets, where+t.plain(numbers))
 		}
-		filter, rest, _ := strings.Cut(t.words.filter(s.streams, maxFilter), "} ")
+		filter, rest, _ := strings.Cut(t.words.filter(s, maxFilter), "} ")
 		markup := t.code(filter)
 		if rest != "" {
 			markup = t.code(filter+"}") + " " + t.plain(rest)
