@@ -13,6 +13,8 @@ type sink interface {
 	unknown(from, to int64)
 	// name takes what names a device or a place.
 	name(from int64, value []byte)
+	// packet tells of a packet that is whole.
+	packet(t mqtt.Type, from, to int64)
 }
 
 // mqttScan finds the fields in a stream of MQTT packets.
@@ -59,6 +61,7 @@ func (m *mqttScan) packet(fr mqtt.Frame, to sink) {
 		return
 	}
 	m.fields(fr, to)
+	to.packet(fr.Type, m.began, m.at)
 }
 
 func (m *mqttScan) fields(fr mqtt.Frame, to sink) {

@@ -1,6 +1,9 @@
 package slice
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/mqttriage/mqttriage/decode/link"
 	"github.com/mqttriage/mqttriage/decode/mqtt"
 	"github.com/mqttriage/mqttriage/decode/proxy"
@@ -23,6 +26,8 @@ type record struct {
 	ends   [2]link.Endpoint
 	sides  [2]recordSide
 	masked masked
+	// recent: segments are near the streams' ends, and none comes from 2 GiB before.
+	recent bool
 }
 
 // recordSide is one direction: where its stream begins and ends, and what is
@@ -56,7 +61,13 @@ type survey struct {
 	records []record
 	// held counts bytes, taken spans.
 	held, taken int
+	bounds      surveyBounds
+	// bodies says that what a PUBLISH carries is overwritten as well.
+	bodies bool
 }
+
+// surveyBounds bound a survey; 0 means what is right for files.
+type surveyBounds struct{ held, spans, ownSpans int }
 
 // follow returns who follows a connection, nil where it is not to be kept.
 func (s *survey) follow(c *tcp.Conn) tcp.Handler {
@@ -78,6 +89,9 @@ type stream struct {
 	dirs    [2]direction
 	proxied bool
 	masked  masked
+	// saw, where not nil, is called for every whole MQTT packet, and about where it
+	// lies in the stream.
+	saw func(side tcp.Side, t mqtt.Type, from, to int64)
 }
 
 // direction follows those of one side.
@@ -250,12 +264,105 @@ func (d *direction) end(peer *direction) {
 		}
 	case d.http != nil:
 		d.http.end(d)
+	case d.tls != nil:
+		d.tls.end()
 	case isMQTT(d.kind):
 		d.mqtt.end(d)
 		d.mqtt.framer.Reset()
 	}
 	d.stream.survey.held -= d.held
 	d.held = 0
+}
+
+// soFar is the record of the connection as it is known, which goes on. What is not
+// whole yet is taken for as much as it is.
+func (st *stream) soFar(c *tcp.Conn, r *record) {
+	survey := st.survey
+	taken, masked := survey.taken, st.masked
+	for side := range tcp.Side(2) {
+		d, from := &st.dirs[side], &c.Sides[side]
+		spans, closed := d.spans, d.closed
+		d.spans = slices.Clone(spans)
+		d.partial(&st.dirs[1-side])
+		base, known := from.Base()
+		r.sides[side] = recordSide{spans: d.spans.settle(), end: from.Next, base: base, known: known}
+		d.spans, d.closed = spans, closed
+	}
+	r.masked = st.masked
+	survey.taken, st.masked = taken, masked
+}
+
+// partial takes what has begun and is not whole, and changes nothing but the spans.
+func (d *direction) partial(peer *direction) {
+	switch {
+	case d.kind == mqtt.KindNeedMore && len(d.head) > 0, d.kind == mqtt.KindOther:
+		if peer.kind != mqtt.KindTLS {
+			d.unknown(d.headAt, endless)
+		}
+	case d.web != nil:
+		if !d.http.response && (peer.web == nil || !peer.http.response) {
+			d.unknown(d.webAt, endless)
+		} else {
+			d.web.partial()
+		}
+	case d.http != nil:
+		if len(d.http.line) > 0 {
+			d.unknown(d.http.began, d.http.at)
+		}
+	case d.tls != nil:
+		d.tls.partial()
+	case isMQTT(d.kind):
+		d.mqtt.end(d)
+	}
+}
+
+// forget drops the spans that end before an offset.
+func (d *direction) forget(before int64) {
+	if d.closed && d.web == nil && isMQTT(d.kind) && !d.mqtt.framer.Lost() {
+		// There were too many; where secrets lie is known all the same from here on.
+		d.stream.survey.taken -= len(d.spans)
+		d.spans, d.closed = nil, false
+		return
+	}
+	n := 0
+	for n < len(d.spans) && d.spans[n].to <= before {
+		n++
+	}
+	if n == 0 {
+		return
+	}
+	d.stream.survey.taken -= n
+	d.spans = slices.Delete(d.spans, 0, n)
+}
+
+// drop wipes what the stream holds.
+func (st *stream) drop() {
+	for i := range st.dirs {
+		d := &st.dirs[i]
+		clear(d.head)
+		d.mqtt.framer.Reset()
+		if d.http != nil {
+			d.http.drop()
+		}
+		if d.web != nil {
+			d.web.mqtt.framer.Reset()
+			clear(d.web.opening)
+		}
+		st.survey.held -= d.held
+		st.survey.taken -= len(d.spans)
+		d.held, d.spans = 0, nil
+	}
+}
+
+// packet tells of a whole MQTT packet.
+func (d *direction) packet(t mqtt.Type, from, to int64) {
+	if st := d.stream; st.saw != nil {
+		side := tcp.Side(0)
+		if d == &st.dirs[1] {
+			side = 1
+		}
+		st.saw(side, t, from, to)
+	}
 }
 
 // account counts what the direction holds, and gives it up when all hold too
@@ -278,7 +385,7 @@ func (d *direction) account() {
 	n := holds()
 	s.held += n - d.held
 	d.held = n
-	if s.held <= maxHeld {
+	if s.held <= cmp.Or(s.bounds.held, maxHeld) {
 		return
 	}
 	d.mqtt.framer.Abridge()
@@ -301,7 +408,7 @@ func (d *direction) field(from, to int64, f mqtt.Private, at uint32, key [4]byte
 	s := span{from: from, to: to, at: at, value: uint32(f.To - f.From), key: key}
 	if f.Field < mqtt.ClientIDField {
 		d.stream.masked |= maskOf[f.Field]
-	} else if d.stream.survey.redact == nil {
+	} else if d.stream.survey.redact == nil && !(f.Field == mqtt.BodyField && d.stream.survey.bodies) {
 		return
 	} else if f.Field == mqtt.ClientIDField {
 		if f.Value != nil {
@@ -348,7 +455,13 @@ func (d *direction) unread(from, to int64) { d.add(span{from: from, to: to}) }
 
 // add keeps a span, as long as there is room for it.
 func (d *direction) add(s span) {
-	if d.closed || s.from >= s.to {
+	if s.from >= s.to {
+		return
+	}
+	if d.closed {
+		// Fields of what was under way may be told of behind what closed the direction.
+		last := &d.spans[len(d.spans)-1]
+		last.from = min(last.from, s.from)
 		return
 	}
 	survey := d.stream.survey
@@ -356,7 +469,7 @@ func (d *direction) add(s span) {
 		d.spans[n-1].to = s.to
 		return
 	}
-	if len(d.spans) >= maxOwnSpans || survey.taken >= maxSpans {
+	if len(d.spans) >= cmp.Or(survey.bounds.ownSpans, maxOwnSpans) || survey.taken >= cmp.Or(survey.bounds.spans, maxSpans) {
 		s = span{from: s.from, to: endless}
 	}
 	d.closed = s.to == endless

@@ -158,14 +158,27 @@ func (x *tlsScan) name(from int64, name []byte) {
 	}
 }
 
+// partial takes a ClientHello that is not whole: where in it the name lies is not
+// known.
+func (x *tlsScan) partial() {
+	for _, p := range x.pieces {
+		x.to.unread(p.at, p.at+p.n)
+	}
+}
+
+// end takes it at the end of the stream.
+func (x *tlsScan) end() {
+	x.partial()
+	clear(x.hello)
+	x.hello, x.pieces = nil, nil
+}
+
 // skip says that bytes are missing. Where the handshake goes on is not known, and
 // names may be anywhere.
 func (x *tlsScan) skip(off int64) {
 	if !x.done {
 		x.done = true
-		for _, p := range x.pieces {
-			x.to.unread(p.at, p.at+p.n)
-		}
+		x.partial()
 		x.to.unknown(off, endless)
 	}
 }

@@ -219,6 +219,26 @@ func (w *webScan) unknown(from, to int64) {
 // name takes nothing: names lie in the head, not in the frames.
 func (w *webScan) name(int64, []byte) {}
 
+// packet tells of a packet by the frames that it lies in.
+func (w *webScan) packet(t mqtt.Type, _, _ int64) {
+	if n := len(w.pieces); n > 0 {
+		w.to.packet(t, w.pieces[0].at, w.pieces[n-1].at+w.pieces[n-1].n)
+	}
+}
+
+// partial takes what has begun and is not whole.
+func (w *webScan) partial() {
+	switch {
+	case w.lost || w.blind:
+	case w.kind == mqtt.KindNeedMore:
+		for _, p := range w.pieces {
+			w.to.add(span{from: p.at, to: p.at + p.n})
+		}
+	default:
+		w.mqtt.end(w)
+	}
+}
+
 // skip says that n bytes of the stream from an offset on are missing.
 func (w *webScan) skip(n, off int64) {
 	if w.lost {

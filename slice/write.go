@@ -289,7 +289,7 @@ func (r *record) overwrite(payload []byte, s *link.Segment) bool {
 	changed := false
 	if side.end > 1<<31 {
 		off = side.end + int64(int32(seq-side.base-uint32(side.end)))
-		if begin := int64(seq - side.base); begin < 1<<31 {
+		if begin := int64(seq - side.base); begin < 1<<31 && !r.recent {
 			changed = side.spans.overwrite(payload, begin)
 		}
 	}
