@@ -40,6 +40,18 @@ func (f *filter) declare(cmd *cobra.Command) {
 	}
 }
 
+// declareLive adds those flags that choose what is captured.
+func (f *filter) declareLive(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.Var(&f.ports, "port", "capture only this TCP `PORT`, which is then taken to be a broker's, beside 1883 and 8883 (repeatable)")
+	flags.Var(&f.hosts, "host", "capture only what this address, `HOST`, sends and gets (repeatable)")
+	flags.Var(&f.nets, "net", "capture only what hosts in this `NET` send and get, such as 10.0.0.0/8 (repeatable)")
+	flags.StringArrayVar(&f.clientIDs, "client-id", nil, "look only at this client `ID`, to the letter; '' is the empty one (repeatable)")
+	for _, flag := range []string{"port", "host", "net", "client-id"} {
+		complete(cmd, flag, nil)
+	}
+}
+
 // check finds what no session can pass.
 func (f *filter) check() error {
 	if f.since.fixed() && f.until.fixed() && f.since.at.After(f.until.at) {

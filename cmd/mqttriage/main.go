@@ -3,6 +3,7 @@
 // will.
 //
 //	mqttriage read [flags] FILE...
+//	mqttriage live [flags] -i IFACE
 //	mqttriage explain ID|CODE
 //	mqttriage kb list|show|check|export|import
 //	mqttriage version
@@ -11,9 +12,12 @@
 // Reports go to standard output, everything else to standard error.
 package main
 
-import "os"
+import (
+	"os"
+	"strings"
+)
 
 func main() {
-	limitMemory()
+	limitMemory(strings.Join(os.Args[1:min(len(os.Args), 2)], ""))
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

@@ -15,11 +15,18 @@ const (
 	// heapGrowth is by how many percent the heap then grows between two
 	// collections: Go's default.
 	heapGrowth = 100
+	// liveGrowth is the same for live: a capture that goes on for months leaves its host
+	// the memory, and has the time.
+	liveGrowth = 40
 )
 
-// limitMemory sets the garbage collector, unless the user has.
-func limitMemory() {
+// limitMemory sets the garbage collector for a command, unless the user has.
+func limitMemory(command string) {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	if command == "live" {
+		debug.SetGCPercent(liveGrowth)
 		return
 	}
 	debug.SetGCPercent(-1)

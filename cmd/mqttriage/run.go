@@ -155,7 +155,7 @@ says what went wrong, what causes it, what will not help and what will.`,
 	})
 	// Help fits a terminal of 80 columns.
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
-	root.AddCommand(readCommand(s), diffCommand(s), explainCommand(s), kbCommand(s), sliceCommand(s), versionCommand(s), completionCommand(s))
+	root.AddCommand(readCommand(s), diffCommand(s), explainCommand(s), kbCommand(s), sliceCommand(s), liveCommand(s), versionCommand(s), completionCommand(s))
 	return root
 }
 

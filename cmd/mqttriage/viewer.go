@@ -1,0 +1,292 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/mqttriage/mqttriage/analyze"
+	"github.com/mqttriage/mqttriage/capture/live"
+	"github.com/mqttriage/mqttriage/decode"
+	"github.com/mqttriage/mqttriage/kb"
+	"github.com/mqttriage/mqttriage/report"
+)
+
+// viewer shows a live capture: as a screen, as lines of a log, or as lines of JSON; and
+// writes its reports.
+type viewer struct {
+	s        *streams
+	f        *liveFlags
+	base     *kb.Base
+	redactor *report.Redactor
+	started  time.Time
+
+	head    report.LiveHead
+	journal *report.Journal    // nil where there is a stream
+	stream  *report.LiveStream // nil without -f ndjson to standard output
+	lines   io.Writer          // where the journal goes
+	screen  *display           // nil where there is none
+	reports int
+}
+
+// begin says that the capture begins.
+func (v *viewer) begin(w *watcher) error {
+	f, now := v.f, v.started
+	info := w.source.Info()
+	v.head = report.LiveHead{
+		Version: version(), Lang: language(f.lang.value), Started: now, Expression: f.expression(), Redactor: v.redactor,
+		Captures: []report.CaptureInput{{Info: info, Dropped: new(uint64)}},
+	}
+	for _, t := range f.filter.terms() {
+		v.head.Filters = append(v.head.Filters, t.String())
+	}
+	// Standard output is for reports and what is news of them; where it takes one
+	// document of another format, news go to standard error.
+	toFile := f.output != "" && f.output != "-"
+	v.lines = v.s.out
+	switch {
+	case f.format.value == "ndjson" && !toFile:
+		var err error
+		if v.stream, err = report.NewLiveStream(v.s.out, v.head); err != nil {
+			return err
+		}
+	case f.format.value != "table" && !toFile:
+		v.lines = v.s.err
+	default:
+		if terminal := v.s.terminal(); terminal != nil && !f.noScreen {
+			v.screen = newDisplay(terminal, v)
+		}
+	}
+	if v.stream == nil {
+		v.journal = report.NewJournal(v.head, tableOptions(&f.readFlags, v.lines).Color)
+	}
+	if v.screen != nil {
+		return v.screen.enter()
+	}
+	if text := w.confined.String(); text != "" && v.stream == nil {
+		v.s.note("capturing as %s", text)
+	}
+	return v.notice(report.Started(now, f.interfaces, v.head.Expression))
+}
+
+// happened tells of what is no finding.
+func (v *viewer) happened(n news) error {
+	for _, e := range n.events {
+		if err := v.notice(eventNotice(e)); err != nil {
+			return err
+		}
+	}
+	notices := []report.Notice{
+		report.Evicted(n.at, "connections", uint64(n.stats.Evicted)),
+	}
+	for _, i := range n.kernel.Interfaces {
+		notices = append(notices, report.Dropped(n.at, i.Name, i.Dropped, i.Received+i.Dropped))
+	}
+	if n.evidenceErr != nil {
+		notices = append(notices, report.EvidenceFailed(n.at, n.evidence.Name, n.evidenceErr))
+	}
+	for _, one := range notices {
+		if one.Total == 0 && one.Error == "" {
+			continue
+		}
+		if err := v.notice(one); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func eventNotice(e live.Event) report.Notice {
+	switch e.Kind {
+	case live.CameUp, live.CameBack:
+		return report.InterfaceUp(e.Time, e.Interface)
+	case live.WentAway, live.ChangedKind:
+		return report.InterfaceGone(e.Time, e.Interface)
+	}
+	return report.InterfaceDown(e.Time, e.Interface)
+}
+
+func (v *viewer) notice(n report.Notice) error {
+	switch {
+	case v.stream != nil:
+		return v.stream.Notice(n)
+	case v.screen != nil:
+		v.screen.notice(n)
+		return nil
+	}
+	return v.write1(v.journal.Notice(n))
+}
+
+// write1 writes lines in one call, so that those of several programs do not mix.
+func (v *viewer) write1(lines []string) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	var b bytes.Buffer
+	for _, line := range lines {
+		b.WriteString(line)
+		b.WriteByte('\n')
+	}
+	if _, err := v.lines.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("write what happens: %w", err)
+	}
+	return nil
+}
+
+// found tells what an analysis found.
+func (v *viewer) found(w *watcher, now time.Time, news analyze.News, changes []analyze.Change) error {
+	least := severities[v.f.minSeverity.value]
+	if len(changes) > 0 || v.screen != nil {
+		var found []analyze.Finding
+		if len(changes) > 0 {
+			found = w.watch.Findings()
+			changes = slices.DeleteFunc(changes, func(c analyze.Change) bool { return found[c.Finding].Severity < least })
+		}
+		if len(changes) > 0 || v.screen != nil {
+			happened := v.happenings(w, found, changes, least)
+			if err := v.tell(happened, now); err != nil {
+				return err
+			}
+		}
+	} else if err := v.tell(nil, now); err != nil {
+		return err
+	}
+	if v.stream != nil {
+		for _, s := range news.Ended {
+			if err := v.stream.Session(s); err != nil {
+				return err
+			}
+		}
+	}
+	if v.screen != nil {
+		v.screen.answered(news.Answered)
+	}
+	for kind, n := range map[string]int{"sessions": w.watch.Evicted().Sessions, "client-ids": w.watch.Evicted().ClientIDs, "findings": w.watch.Evicted().Findings} {
+		if n > 0 {
+			if err := v.notice(report.Evicted(now, kind, uint64(n))); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// happenings puts changes in terms of the report.
+func (v *viewer) happenings(w *watcher, found []analyze.Finding, changes []analyze.Change, least analyze.Severity) []report.Happening {
+	doc := w.document(w.last)
+	if v.screen != nil {
+		v.screen.doc = doc
+	}
+	// The document leaves out what is not severe enough.
+	place := make([]int, len(found))
+	n := 0
+	for i := range found {
+		place[i] = n
+		if found[i].Severity >= least {
+			n++
+		}
+	}
+	happened := make([]report.Happening, 0, len(changes))
+	for _, c := range changes {
+		happened = append(happened, report.Happening{
+			ID: "f" + strconv.Itoa(c.ID), Finding: &doc.Findings[place[c.Finding]], New: c.New,
+			Sessions: report.Recorded(c.Sessions, v.redactor), More: c.More,
+		})
+	}
+	return happened
+}
+
+func (v *viewer) tell(happened []report.Happening, now time.Time) error {
+	switch {
+	case v.stream != nil:
+		return v.stream.Happened(happened, now)
+	case v.screen != nil:
+		return nil
+	}
+	return v.write1(v.journal.Lines(happened, now))
+}
+
+// draw shows the capture as it is by now.
+func (v *viewer) draw(w *watcher, now time.Time) error {
+	if v.screen == nil {
+		return v.tell(nil, now)
+	}
+	return v.screen.draw(w, now)
+}
+
+// write writes a report.
+func (v *viewer) write(doc *report.Document) error {
+	f := &v.f.readFlags
+	if v.stream != nil {
+		return v.stream.Report(doc)
+	}
+	if v.screen != nil && (f.output == "" || f.output == "-") {
+		return v.screen.show(func() error { return v.s.write(f, nil, doc) })
+	}
+	if f.output == "" || f.output == "-" {
+		if v.reports++; v.reports > 1 && f.format.value == "table" {
+			if _, err := io.WriteString(v.s.out, "\n"); err != nil {
+				return fmt.Errorf("write the report: %w", err)
+			}
+		}
+	}
+	return v.s.write(f, nil, doc)
+}
+
+// end writes what is left to write, and the last report.
+func (v *viewer) end(w *watcher, now time.Time) error {
+	v.leave()
+	doc := w.document(w.last)
+	ended := report.Ended(now, now.Sub(v.started), doc.Totals.Sessions, len(doc.Findings), w.last.kernel.Dropped)
+	switch {
+	case v.stream != nil:
+		if err := v.stream.Rest(now); err != nil {
+			return err
+		}
+		if err := v.stream.Report(doc); err != nil {
+			return err
+		}
+		return v.stream.Notice(ended)
+	case v.journal != nil && v.f.screenless(v.s):
+		if err := v.write1(append(v.journal.Rest(now), v.journal.Notice(ended)...)); err != nil {
+			return err
+		}
+	}
+	if v.lines == v.s.out {
+		v.reports++ // an empty line between the two
+	}
+	return v.write(doc)
+}
+
+// screenless reports that lines were written instead of a screen.
+func (f *liveFlags) screenless(s *streams) bool { return f.noScreen || s.terminal() == nil }
+
+// leave gives the terminal back.
+func (v *viewer) leave() {
+	if v.screen != nil {
+		v.screen.leave()
+		v.screen = nil
+	}
+}
+
+// sizeOf is how large a terminal is.
+func sizeOf(fd uintptr) (columns, rows int) {
+	columns, rows, err := term.GetSize(int(fd))
+	if err != nil || columns < 1 || rows < 1 {
+		return 80, 24
+	}
+	return columns, rows
+}
+
+// recentSessions bounds the handshakes that a screen shows: more than fit on any.
+const recentSessions = 100
+
+func latest(list, more []*decode.Session) []*decode.Session {
+	list = append(list, more...)
+	return slices.Clone(list[max(0, len(list)-recentSessions):])
+}
