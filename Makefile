@@ -1,12 +1,18 @@
 # The commands people run. CI runs .ci/run, which is `make ci`.
 
-.PHONY: build test race oracle lint fuzz bench update ci clean
+.PHONY: build package test race oracle lint fuzz bench update ci clean
 
 build: ## the static binary, ./mqttriage
 	CGO_ENABLED=0 go build -trimpath -o mqttriage ./cmd/mqttriage
 
+package: ## Debian packages for amd64, arm64 and armhf, in dist; VERSION=1.2.3 ARCHES=armel make package
+	packaging/build.sh
+
 test: ## all tests that need only Go
 	go test ./...
+
+live: ## those of live capture, as root: in network namespaces, with real brokers and clients
+	go test -tags live ./capture/live ./cmd/mqttriage/confine ./slice ./e2e
 
 race: ## the same under the race detector
 	go test -race ./...
