@@ -119,20 +119,7 @@ func TestWatchEqualsAnalyzer(t *testing.T) {
 // A Watch that keeps little counts as one that keeps all.
 func TestWatchForgets(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "storm.pcap")
-	storm, err := traffic.Find("storm")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := storm.Write(file, traffic.Options{Seed: 1, Connections: 6000}); err != nil {
-		t.Fatal(err)
-	}
-	if err := file.Close(); err != nil {
-		t.Fatal(err)
-	}
+	writeStorm(t, path, 6000)
 	analyzer, _ := run(t, path)
 	source, err := pcapfile.Open(path, nil)
 	if err != nil {
@@ -161,5 +148,49 @@ func TestWatchForgets(t *testing.T) {
 	}
 	if n := len(w.Sessions()); n > 2*limits.Sessions {
 		t.Errorf("%d sessions are kept", n)
+	}
+}
+
+// BenchmarkWatch is one analysis of what a Watch keeps by default, among a storm of takeovers
+// and rejections: what a live capture does a few times a second.
+func BenchmarkWatch(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "storm.pcap")
+	writeStorm(b, path, 8000)
+	source, err := pcapfile.Open(path, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer source.Close()
+	var sessions []*decode.Session
+	decode.New(decode.Options{}, func(s *decode.Session) { sessions = append(sessions, s) }).Read(source)
+	w := analyze.NewWatch(analyze.Options{}, analyze.Limits{})
+	for _, s := range sessions {
+		w.Add(s)
+	}
+	w.Changes()
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		s := *sessions[i%len(sessions)]
+		w.Add(&s)
+		w.Changes()
+	}
+}
+
+// writeStorm writes a storm of so many connections.
+func writeStorm(t testing.TB, path string, connections int) {
+	t.Helper()
+	storm, err := traffic.Find("storm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := storm.Write(file, traffic.Options{Seed: 1, Connections: connections}); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

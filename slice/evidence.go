@@ -2,6 +2,7 @@ package slice
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"net/netip"
 	"time"
@@ -112,6 +113,7 @@ type Evidence struct {
 	packets, givenUp uint64
 	looked           time.Duration // when the file was last looked for
 	failure          string        // the last error that was told
+	trouble          error         // one between two Ticks
 }
 
 // NewEvidence begins the first file. Its error says what can be done about it.
@@ -246,7 +248,9 @@ func (e *Evidence) Tick(now time.Time) error {
 	}
 	e.latest.Nano = max(e.latest.Nano, now.UnixNano())
 	e.release(false)
-	return e.told(e.keep(now))
+	err := cmp.Or(e.keep(now), e.trouble)
+	e.trouble = nil
+	return e.told(err)
 }
 
 // keep has the files as they should be.
@@ -393,7 +397,7 @@ func (e *Evidence) emit(h *held, data []byte) {
 	e.packets++
 	e.written = max(e.written, h.nano)
 	if len(e.files.pending) >= flushSize {
-		e.files.flush() //nolint:errcheck // Tick tries again, and tells
+		e.trouble = cmp.Or(e.trouble, e.files.flush()) // Tick tells
 	}
 }
 

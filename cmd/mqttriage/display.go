@@ -28,11 +28,15 @@ type display struct {
 	terminal *os.File
 	v        *viewer
 	color    bool
-	doc      *report.Document
-	recent   []*decode.Session // oldest first
-	notices  []report.Notice   // newest first
-	drawn    time.Time
-	rates    rates
+	// doc is the report as it was; changed says that it is another by now, due when it may be
+	// made again.
+	doc     *report.Document
+	changed bool
+	due     time.Time
+	recent  []*decode.Session // oldest first
+	notices []report.Notice   // newest first
+	drawn   time.Time
+	rates   rates
 }
 
 // rates are what goes on, smoothed over a few seconds.
@@ -129,8 +133,10 @@ func (c *display) draw(w *watcher, now time.Time) error {
 	c.drawn = now
 	n := &w.last
 	c.rates.update(n)
-	if c.doc == nil {
-		c.doc = w.document(*n)
+	if c.doc == nil || c.changed && !now.Before(c.due) {
+		began := time.Now()
+		c.doc, c.changed = w.document(*n), false
+		c.due = now.Add(min(leisure*time.Since(began), maxLeisure))
 	}
 	newest := slices.Clone(c.recent)
 	slices.Reverse(newest)

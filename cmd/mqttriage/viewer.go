@@ -140,20 +140,12 @@ func (v *viewer) write1(lines []string) error {
 
 // found tells what an analysis found.
 func (v *viewer) found(w *watcher, now time.Time, news analyze.News, changes []analyze.Change) error {
-	least := severities[v.f.minSeverity.value]
-	if len(changes) > 0 || v.screen != nil {
-		var found []analyze.Finding
-		if len(changes) > 0 {
-			found = w.watch.Findings()
-			changes = slices.DeleteFunc(changes, func(c analyze.Change) bool { return found[c.Finding].Severity < least })
-		}
-		if len(changes) > 0 || v.screen != nil {
-			happened := v.happenings(w, found, changes, least)
-			if err := v.tell(happened, now); err != nil {
-				return err
-			}
-		}
-	} else if err := v.tell(nil, now); err != nil {
+	if v.screen != nil {
+		v.screen.changed = true
+		v.screen.answered(news.Answered)
+		return nil
+	}
+	if err := v.tell(v.happenings(w, changes), now); err != nil {
 		return err
 	}
 	if v.stream != nil {
@@ -163,10 +155,8 @@ func (v *viewer) found(w *watcher, now time.Time, news analyze.News, changes []a
 			}
 		}
 	}
-	if v.screen != nil {
-		v.screen.answered(news.Answered)
-	}
-	for kind, n := range map[string]int{"sessions": w.watch.Evicted().Sessions, "client-ids": w.watch.Evicted().ClientIDs, "findings": w.watch.Evicted().Findings} {
+	evicted := w.watch.Evicted()
+	for kind, n := range map[string]int{"sessions": evicted.Sessions, "client-ids": evicted.ClientIDs, "findings": evicted.Findings} {
 		if n > 0 {
 			if err := v.notice(report.Evicted(now, kind, uint64(n))); err != nil {
 				return err
@@ -176,30 +166,40 @@ func (v *viewer) found(w *watcher, now time.Time, news analyze.News, changes []a
 	return nil
 }
 
-// happenings puts changes in terms of the report.
-func (v *viewer) happenings(w *watcher, found []analyze.Finding, changes []analyze.Change, least analyze.Severity) []report.Happening {
-	doc := w.document(w.last)
-	if v.screen != nil {
-		v.screen.doc = doc
+// happenings puts changes in terms of the report. Only the findings that changed are worded:
+// to consult the knowledge base about all of them would be most of the work.
+func (v *viewer) happenings(w *watcher, changes []analyze.Change) []report.Happening {
+	if len(changes) == 0 {
+		return nil
 	}
-	// The document leaves out what is not severe enough.
-	place := make([]int, len(found))
-	n := 0
-	for i := range found {
-		place[i] = n
-		if found[i].Severity >= least {
-			n++
-		}
-	}
-	happened := make([]report.Happening, 0, len(changes))
+	least := severities[v.f.minSeverity.value]
+	all := w.watch.Findings()
+	part := changed{Watch: w.watch}
+	changes = slices.DeleteFunc(changes, func(c analyze.Change) bool { return all[c.Finding].Severity < least })
 	for _, c := range changes {
+		part.findings = append(part.findings, all[c.Finding])
+	}
+	in := w.input(w.last)
+	in.Analyzer, in.Sessions = part, false
+	doc := report.Build(in)
+	happened := make([]report.Happening, 0, len(changes))
+	for i, c := range changes {
 		happened = append(happened, report.Happening{
-			ID: "f" + strconv.Itoa(c.ID), Finding: &doc.Findings[place[c.Finding]], New: c.New,
+			ID: "f" + strconv.Itoa(c.ID), Finding: &doc.Findings[i], New: c.New,
 			Sessions: report.Recorded(c.Sessions, v.redactor), More: c.More,
 		})
 	}
 	return happened
 }
+
+// changed is an analysis of which only some findings are asked for.
+type changed struct {
+	*analyze.Watch
+	findings []analyze.Finding
+}
+
+// Findings returns those.
+func (c changed) Findings() []analyze.Finding { return c.findings }
 
 func (v *viewer) tell(happened []report.Happening, now time.Time) error {
 	switch {

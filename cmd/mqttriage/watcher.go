@@ -290,7 +290,10 @@ func (w *watcher) analyse(now time.Time) error {
 }
 
 // document is the report as it is now.
-func (w *watcher) document(n news) *report.Document {
+func (w *watcher) document(n news) *report.Document { return report.Build(w.input(n)) }
+
+// input is what a report is made from.
+func (w *watcher) input(n news) report.Input {
 	dropped := n.kernel.Dropped
 	f := w.f
 	in := report.Input{
@@ -302,7 +305,7 @@ func (w *watcher) document(n news) *report.Document {
 	if terms := f.filter.terms(); len(terms) > 0 {
 		in.Selection = &report.Selection{Terms: terms}
 	}
-	return report.Build(in)
+	return in
 }
 
 // finish ends all connections and writes the last report. The other goroutine is over.
