@@ -189,7 +189,7 @@ func (f *liveFlags) kernelFilter() (live.Filter, error) {
 		question.Raw, err = live.ParseRaw(text)
 	}
 	if err != nil {
-		err = hint("tcpdump -i IFACE -ddd EXPRESSION > FILE makes one", "read the filter %s: %w", f.bpfRaw, err)
+		err = hint("tcpdump -i IFACE -ddd EXPRESSION > FILE makes one", "--bpf-raw %s: %w", f.bpfRaw, err)
 	}
 	return question, err
 }
