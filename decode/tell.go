@@ -85,6 +85,9 @@ func (d *Decoder) Tell(now int64, all bool) {
 			return
 		}
 		age := now - since
+		if age < -int64(time.Second) {
+			age = int64(settled) // the clock was set back
+		}
 		due = due || age >= int64(settled)
 		if all || age >= int64(nearlySettled) {
 			d.untold = append(d.untold, untold{c, f, s})

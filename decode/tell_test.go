@@ -130,3 +130,14 @@ func TestBounds(t *testing.T) {
 		t.Errorf("%d connections were given up and %d sessions emitted, want 900 of 1,000", n, len(w.ended))
 	}
 }
+
+// A clock that was set back does not keep anything from being told.
+func TestTellClockSetBack(t *testing.T) {
+	w := watch(decode.Bounds{})
+	d := opened().send(fromClient, ack, connect("a")).send(fromBroker, ack, []byte{0x20, 2, 0, 5})
+	w.add(d.packets)
+	w.decoder.Tell(d.now.Add(-time.Hour).UnixNano(), false)
+	if len(w.early) != 1 || w.early[0].Outcome != decode.Rejected {
+		t.Errorf("told %d sessions, want the rejected one", len(w.early))
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -106,6 +107,7 @@ func (w *watcher) run(signals <-chan os.Signal) error {
 	}
 	defer w.viewer.leave()
 
+	defer insist()()
 	failed := make(chan error, 1)
 	go func() {
 		failed <- w.capture()
@@ -157,6 +159,27 @@ func (w *watcher) run(signals <-chan os.Signal) error {
 		err = fmt.Errorf("capture: %w", e)
 	}
 	return errors.Join(err, w.finish())
+}
+
+// insist ends the program at the second signal to end, whatever it waits for: standard output
+// may be a pipe that nobody reads.
+func insist() (stop func()) {
+	ends := make(chan os.Signal, 2)
+	signal.Notify(ends, endSignals...)
+	go func() {
+		for n := 1; ; n++ {
+			if _, open := <-ends; !open {
+				return
+			}
+			if n == 2 {
+				os.Exit(exitFailed)
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(ends)
+		close(ends)
+	}
 }
 
 // capture takes packets until it is told to stop.
