@@ -5,6 +5,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 )
 
 const (
@@ -15,9 +16,11 @@ const (
 	// heapGrowth is by how many percent the heap then grows between two
 	// collections: Go's default.
 	heapGrowth = 100
-	// liveGrowth is the same for live: a capture that goes on for months leaves its host
-	// the memory, and has the time.
-	liveGrowth = 40
+	// liveHeap is how much memory live takes, of which the larger part is garbage: it has
+	// that much from the start to the end, and not more the longer it runs. Where more is
+	// in use, it takes liveSpare times that.
+	liveHeap  = 24 << 20
+	liveSpare = 2
 )
 
 // limitMemory sets the garbage collector for a command, unless the user has.
@@ -26,7 +29,9 @@ func limitMemory(command string) {
 		return
 	}
 	if command == "live" {
-		debug.SetGCPercent(liveGrowth)
+		debug.SetGCPercent(-1)
+		debug.SetMemoryLimit(liveHeap)
+		afterGarbage()
 		return
 	}
 	debug.SetGCPercent(-1)
@@ -35,5 +40,16 @@ func limitMemory(command string) {
 	runtime.SetFinalizer(new([16]byte), func(*[16]byte) {
 		debug.SetGCPercent(heapGrowth)
 		debug.SetMemoryLimit(math.MaxInt64)
+	})
+}
+
+// afterGarbage sets after each collection when the next one is to be.
+func afterGarbage() {
+	// A finalizer runs after a collection.
+	runtime.SetFinalizer(new([16]byte), func(*[16]byte) {
+		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+		metrics.Read(live)
+		debug.SetMemoryLimit(max(liveHeap, liveSpare*int64(live[0].Value.Uint64())))
+		afterGarbage()
 	})
 }
