@@ -99,7 +99,7 @@ func TestWatchEqualsAnalyzer(t *testing.T) {
 				brief := func(findings []analyze.Finding) []string {
 					var all []string
 					for _, f := range findings {
-						all = append(all, fmt.Sprintln(f.Symptom, f.Severity, f.Broker, f.ClientIDs, f.Clients, f.Codes, f.Sessions, f.First, f.Last, len(f.Evidence)))
+						all = append(all, fmt.Sprintln(f.Symptom, f.Severity, f.Broker, f.ClientIDs, f.Clients, f.Codes, f.Sessions, f.First, f.Last, len(f.Evidence), f.Facts.Takeovers))
 					}
 					slices.Sort(all)
 					return all
@@ -140,6 +140,9 @@ func TestWatchForgets(t *testing.T) {
 		sums := map[string]int{}
 		for _, f := range findings {
 			sums[f.Symptom] += f.Sessions
+			if n, ok := f.Facts.Takeovers.Get(); ok {
+				sums["takeovers"] += n
+			}
 		}
 		return sums
 	}

@@ -34,9 +34,9 @@ type line struct {
 	key     lineKey
 	id      int
 	finding Finding
-	// count is how many sessions showed it so far.
-	count       int
-	first, last moment
+	// count is how many sessions showed it so far, taken how many of them were taken over.
+	count, taken int
+	first, last  moment
 	// round is the analysis that last found it.
 	round int
 	// into is the line that its count went to when it was given up.
@@ -71,7 +71,7 @@ func (l *ledger) enter(drafts []draft, found []Finding, of map[*decode.Session]*
 		n.finding = *f
 		n.first, n.last = n.first.orEarlier(d.first), n.last.orLater(moment(nanoOf(f)))
 		for _, s := range d.sessions {
-			l.count(n, of[s.Session])
+			l.count(n, of[s.Session], rules[d.rule].symptom == ClientIDTakeover && s.is(taken))
 		}
 	}
 }
@@ -96,32 +96,47 @@ func nanoOf(f *Finding) int64 {
 type showing struct {
 	line  *line
 	round int
+	// taken: it counts there as one that was taken over.
+	taken bool
 }
 
 // count counts a session in a line. One that is counted in another line of the same rule
 // and was not found there now, because the rule divided its sessions otherwise, moves.
-func (l *ledger) count(n *line, k *kept) {
+func (l *ledger) count(n *line, k *kept, taken bool) {
 	for i := range k.shown {
-		if k.shown[i].line.end() == n {
-			k.shown[i] = showing{n, l.round}
+		if s := &k.shown[i]; s.line.end() == n {
+			s.line, s.round = n, l.round
+			if taken && !s.taken {
+				s.taken = true
+				n.taken++
+			}
 			return
 		}
 	}
+	now := showing{n, l.round, taken}
+	now.add(1)
 	for i := range k.shown {
 		had := k.shown[i].line.end()
 		if had.key.rule == n.key.rule && k.shown[i].round != l.round {
-			had.count--
-			n.count++
-			k.shown[i] = showing{n, l.round}
+			k.shown[i].add(-1)
+			k.shown[i] = now
 			return
 		}
 	}
-	k.shown = append(k.shown, showing{n, l.round})
-	n.count++
+	k.shown = append(k.shown, now)
 	if len(n.fresh) < maxFresh {
 		n.fresh = append(n.fresh, k.Session)
 	} else {
 		n.more++
+	}
+}
+
+// add counts the session in its line, or takes it out with -1.
+func (s *showing) add(sign int) {
+	n := s.line.end()
+	n.count += sign
+	if s.taken {
+		n.taken += sign
 	}
 }
 
@@ -141,7 +156,7 @@ func (l *ledger) withdraw(k *kept) {
 			return false
 		}
 		n := s.line.end()
-		n.count--
+		s.add(-1)
 		if i := slices.Index(n.fresh, k.Session); i >= 0 {
 			n.fresh = slices.Delete(n.fresh, i, i+1)
 		}
@@ -208,7 +223,7 @@ func (l *ledger) giveUp(n *line) {
 	}
 	rest.round = max(rest.round, n.round)
 	rest.first, rest.last = rest.first.orEarlier(n.first), rest.last.orLater(n.last)
-	rest.count += n.count
+	rest.count, rest.taken = rest.count+n.count, rest.taken+n.taken
 	rest.told = rest.told || n.told
 	rest.fresh, rest.more = append(rest.fresh, n.fresh...), rest.more+n.more
 	if over := len(rest.fresh) - maxFresh; over > 0 {
@@ -248,6 +263,10 @@ func (l *ledger) findings() []Finding {
 		found[i] = n.finding
 		found[i].Sessions, found[i].First, found[i].Last = n.count, n.first.time(), n.last.time()
 		found[i].Evidence = slices.Clone(n.finding.Evidence)
+		if n.taken > 0 {
+			f := &found[i].Facts.Takeovers
+			f.Set(n.taken, f.Packets()...)
+		}
 	}
 	return found
 }

@@ -290,7 +290,7 @@ type Change struct {
 }
 
 // Findings returns the findings since the beginning, as Analyzer.Findings does.
-// Sessions, First and Last of each are of all time; its facts, names and evidence are of
+// Sessions, First and Last of each are of all time, and so are takeovers; its other facts, names and evidence are of
 // the sessions that were kept when one last showed it.
 func (w *Watch) Findings() []Finding {
 	w.analyse()
