@@ -24,7 +24,7 @@ func BenchmarkEvidencePublish(b *testing.B) {
 			b.ReportAllocs()
 			b.ResetTimer()
 			for i := range b.N {
-				if i%len(packets) == 0 {
+				if i > 0 && i%len(packets) == 0 {
 					b.StopTimer()
 					traffic.advance(packets)
 					b.StartTimer()

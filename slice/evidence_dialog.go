@@ -334,6 +334,9 @@ func (g *dialog) remember(p *capture.Packet, s *link.Segment, from tcp.Side, who
 	l.nano, l.iface, l.link, l.length, l.at = p.Nano, p.Interface, p.Link, p.Length, at
 	l.src, l.dst, l.seq, l.ack, l.flags = s.Src, s.Dst, s.Seq, s.Ack, s.Flags
 	l.data = append(append(l.data[:0], p.Data[:at]...), sign(s.Payload, whole)...)
+	if kept := l.data[at:]; len(kept) == len(s.Payload) {
+		fixTCP(l.data, at, s, sumAt(s.Payload, 0), sumAt(kept, 0)) // else nobody can tell
+	}
 	if side.Next-g.shown[from] > waypoint {
 		g.place(from)
 	}

@@ -73,8 +73,9 @@ func newRotation(o *EvidenceOptions, head []byte) (*rotation, error) {
 	r := &rotation{
 		head:    head,
 		maxSize: o.MaxSize, maxFiles: o.MaxFiles, maxAge: o.MaxAge, now: o.now,
-		write: (*os.File).Write, sync: (*os.File).Sync,
+		write: (*os.File).Write,
 	}
+	r.sync = r.toDisk
 	r.ext = filepath.Ext(o.File)
 	r.dir, r.base = filepath.Dir(o.File), strings.TrimSuffix(filepath.Base(o.File), r.ext)
 	if r.base == "" || r.base == "." || os.IsPathSeparator(o.File[len(o.File)-1]) {
@@ -149,7 +150,6 @@ func (r *rotation) open() error {
 		r.names = append(r.names, r.name)
 		r.files++
 		r.prune()
-		syncDir(r.dir)
 		return nil
 	}
 	return fmt.Errorf("write evidence to %s: %d files were begun in one second; raise --write-size", r.dir, maxSameSecond)
@@ -182,12 +182,13 @@ func (r *rotation) create(name string) (*os.File, error) {
 	return f, nil
 }
 
-// syncDir makes a new name reach the disk, where the system can do that.
-func syncDir(dir string) {
-	if d, err := os.Open(dir); err == nil {
-		d.Sync()  //nolint:errcheck // the file is written to all the same
+// toDisk makes a file reach the disk, and its name, where the system can do that.
+func (r *rotation) toDisk(f *os.File) error {
+	if d, err := os.Open(r.dir); err == nil {
+		d.Sync()  //nolint:errcheck // not all systems can
 		d.Close() //nolint:errcheck // read only
 	}
+	return f.Sync()
 }
 
 // explain words what keeps files from being written, and what helps.
