@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Newer versions of nfpm need a module that the Go proxy does not serve.
+# Pinned, for the bytes of a package depend on it.
 nfpm=github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
 
 # The time that stands in the packages is that of the commit.
