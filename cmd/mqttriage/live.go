@@ -142,6 +142,9 @@ func (f *liveFlags) check() error {
 	if len(f.interfaces) == 0 {
 		return hint("mqttriage live --list-interfaces tells which there are", "no interface given: name one with -i")
 	}
+	if f.promiscuous && slices.Contains(f.interfaces, live.Any) {
+		return hint("name the interfaces with -i", "--promiscuous goes with interfaces that are named, not with any")
+	}
 	if f.width != 0 && (f.width < report.MinWidth || f.width > report.MaxWidth) {
 		return hint("--width 80", "invalid width %d", f.width)
 	}
