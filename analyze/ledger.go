@@ -180,13 +180,26 @@ func (l *ledger) trim() {
 		}
 	}
 	if len(own) <= l.most {
-		return
+		own = own[:0:0]
 	}
 	slices.SortFunc(own, func(x, y *line) int {
 		return cmp.Or(cmp.Compare(x.round, y.round), x.last.compare(y.last), compareKeys(x.key, y.key))
 	})
-	for _, n := range own[:len(own)-l.most] {
-		l.giveUp(n)
+	for _, n := range own[:max(0, len(own)-l.most)] {
+		l.giveUp(n, lineKey{rule: n.key.rule, broker: n.key.broker, rest: true})
+	}
+	// A scan of many hosts makes as many brokers: then they are one too.
+	var rests []*line
+	for key, n := range l.lines {
+		if key.rest && key.broker.IsValid() {
+			rests = append(rests, n)
+		}
+	}
+	if len(rests) > l.most {
+		slices.SortFunc(rests, func(x, y *line) int { return cmp.Or(x.last.compare(y.last), compareKeys(x.key, y.key)) })
+		for _, n := range rests[:len(rests)-l.most] {
+			l.giveUp(n, lineKey{rule: n.key.rule, rest: true})
+		}
 	}
 }
 
@@ -211,9 +224,7 @@ func (n *line) clip() {
 }
 
 // giveUp adds a line to the one of the rest.
-func (l *ledger) giveUp(n *line) {
-	key := n.key
-	key.kind, key.rest = "", true
+func (l *ledger) giveUp(n *line, key lineKey) {
 	rest := l.lines[key]
 	if rest == nil {
 		rest = l.add(&line{key: key, told: n.told})

@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"math"
 	"net/netip"
 	"slices"
 
@@ -154,6 +155,10 @@ func (w *Watch) Add(s *decode.Session) {
 		w.forget(&w.ended)
 	}
 }
+
+// Last says that the end has come: what is added from now on is all kept, to be analysed
+// once.
+func (w *Watch) Last() { w.limits.Sessions = math.MaxInt }
 
 // forget lets go of the first quarter of a queue, once they are counted.
 func (w *Watch) forget(q *queue) {

@@ -233,6 +233,9 @@ func (f *follower) frame(c *tcp.Conn, from tcp.Side, fr mqtt.Frame, at Event, en
 		if err != nil {
 			return
 		}
+		if f.d.opts.Bounds.Memory > 0 {
+			connect = shortened(connect)
+		}
 		f.connect, f.connectAt, f.connectBegan = connect, at, f.dirs[from].began
 		f.connectEnd = end
 		if fr.BrokenLength {

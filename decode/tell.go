@@ -1,10 +1,13 @@
 package decode
 
 import (
+	"fmt"
+	"hash/maphash"
 	"time"
 
 	"github.com/mqttriage/mqttriage/capture"
 	"github.com/mqttriage/mqttriage/decode/link"
+	"github.com/mqttriage/mqttriage/decode/mqtt"
 	"github.com/mqttriage/mqttriage/decode/tcp"
 )
 
@@ -154,3 +157,19 @@ func (d *Decoder) tell(c *tcp.Conn, f *follower) {
 	e := ending{c: c, f: &now, ends: [2]link.Endpoint{c.Endpoint(0), c.Endpoint(1)}, at: d.end}
 	d.opts.Early(e.look())
 }
+
+// maxLiveID is how much of a client ID is kept where memory is bounded, in bytes: no device has
+// one as long, and a flood of the longest would fill the memory.
+const maxLiveID = 1000
+
+// shortened is a CONNECT whose client ID is no longer than that and a hash of the rest.
+func shortened(c *mqtt.Connect) *mqtt.Connect {
+	if len(c.ClientID) <= maxLiveID {
+		return c
+	}
+	short := *c
+	short.ClientID = c.ClientID[:maxLiveID] + fmt.Sprintf("…%016x", maphash.String(idSeed, c.ClientID))
+	return &short
+}
+
+var idSeed = maphash.MakeSeed()

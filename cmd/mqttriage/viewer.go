@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -254,7 +255,7 @@ func (v *viewer) end(w *watcher, now time.Time) error {
 		return v.stream.Notice(ended)
 	case v.journal != nil && v.f.screenless(v.s):
 		if err := v.write1(append(v.journal.Rest(now), v.journal.Notice(ended)...)); err != nil {
-			return err
+			return cmp.Or(err, v.write(doc))
 		}
 	}
 	if v.lines == v.s.out {

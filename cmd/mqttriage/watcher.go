@@ -1,7 +1,7 @@
 package main
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"os"
 	"os/signal"
@@ -158,7 +158,7 @@ func (w *watcher) run(signals <-chan os.Signal) error {
 	if e := <-failed; err == nil && e != nil {
 		err = fmt.Errorf("capture: %w", e)
 	}
-	return errors.Join(err, w.finish())
+	return cmp.Or(err, w.finish())
 }
 
 // insist ends the program at the second signal to end, whatever it waits for: standard output
@@ -210,8 +210,13 @@ func (w *watcher) capture() error {
 
 // rest takes the packets that the kernel still holds.
 func (w *watcher) rest(batch *capture.Batch) error {
-	// The ring hands packets out after 50 ms at most.
-	for due := time.Now().Add(60 * time.Millisecond); ; {
+	// The ring hands packets out after 50 ms at most; those of several are put in order for
+	// another 100 ms.
+	wait := 60 * time.Millisecond
+	if len(w.f.interfaces) > 1 {
+		wait = 155 * time.Millisecond
+	}
+	for due := time.Now().Add(wait); ; {
 		err := w.source.Read(batch, max(time.Until(due), 0))
 		if err != nil {
 			return err
@@ -337,6 +342,7 @@ func (w *watcher) finish() error {
 	w.decoder.Tell(now.UnixNano(), true)
 	w.decoder.Close()
 	w.gather(now)
+	w.watch.Last()
 	n := w.untold
 	if w.evidence != nil {
 		if err := w.evidence.Close(); err != nil {
@@ -352,10 +358,8 @@ func (w *watcher) finish() error {
 	}
 	w.last = n
 	w.measure()
-	if err := errors.Join(w.viewer.happened(n), w.analyse(now)); err != nil {
-		return err
-	}
-	return w.viewer.end(w, now)
+	// The report is written even if the lines cannot be: it may go elsewhere.
+	return cmp.Or(w.viewer.happened(n), w.analyse(now), w.viewer.end(w, now))
 }
 
 // measure sets the metrics that are how the capture is.
