@@ -77,7 +77,7 @@ func TestForeignCaptures(t *testing.T) {
 		}).Read(source)
 		analyzer.Findings()
 		source.Close()
-		packets += source.Info().Packets
+		packets += int(source.Info().Packets)
 		read++
 		runtime.ReadMemStats(&after)
 		if took := time.Since(began); took > 10*time.Second {

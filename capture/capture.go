@@ -84,13 +84,13 @@ type Info struct {
 	// file with thousands of interfaces has only the first ones here.
 	Interfaces []string
 	// Packets counts those that Next returned.
-	Packets int
+	Packets int64
 	// Bytes is the sum of the captured lengths.
 	Bytes int64
 	// First and Last are the earliest and the latest packet time.
 	First, Last time.Time
 	// Cut counts the packets that are shorter than they were on the wire.
-	Cut int
+	Cut int64
 	// Problems are sentences for the report, such as "cut short in packet 121".
 	Problems []string
 	// Names are addresses' names from pcapng name-resolution blocks so far.

@@ -47,7 +47,7 @@ func BenchmarkRead(b *testing.B) {
 				if err := d.Read(source); err != io.EOF {
 					b.Fatal(err)
 				}
-				n += d.packets
+				n += int(d.packets)
 			}
 		})
 	}

@@ -51,12 +51,12 @@ func (b Bounds) table() tcp.Options {
 // Stats counts what one capture held.
 type Stats struct {
 	// Packets were added, Segments of them were TCP.
-	Packets, Segments int
+	Packets, Segments int64
 	// Connections are TCP connections. Evicted of them were given up while they
 	// were open, because too many were.
-	Connections, Evicted int
+	Connections, Evicted int64
 	// Undecoded counts the packets that gave no TCP segment, by reason.
-	Undecoded map[string]int
+	Undecoded map[string]int64
 }
 
 // Decoder turns the packets of one capture into sessions.
@@ -68,8 +68,8 @@ type Decoder struct {
 	parser mqtt.Parser
 	table  *tcp.Table
 
-	packets, segments int
-	undecoded         [link.Reasons]int
+	packets, segments int64
+	undecoded         [link.Reasons]int64
 	// end is the latest packet so far.
 	end Event
 	// names are addresses' names from DNS answers, at most maxNames.
@@ -150,7 +150,7 @@ func (d *Decoder) follow(f *frame, at tcp.Place) {
 	if f.at.Nano >= d.end.Nano {
 		d.end = event(f.at)
 	}
-	if n := int(f.segment.Fragments); n > 0 && f.reason != link.Fragment && f.reason != link.Overlap {
+	if n := int64(f.segment.Fragments); n > 0 && f.reason != link.Fragment && f.reason != link.Overlap {
 		d.undecoded[link.Fragment] -= n - 1 // they were waiting for this one
 	}
 	switch f.reason {
@@ -188,7 +188,7 @@ func (d *Decoder) Close() {
 
 // Stats counts what was added so far.
 func (d *Decoder) Stats() Stats {
-	s := Stats{Packets: d.packets, Segments: d.segments, Connections: d.table.Connections(), Evicted: d.table.Stats().Evicted, Undecoded: map[string]int{}}
+	s := Stats{Packets: d.packets, Segments: d.segments, Connections: d.table.Connections(), Evicted: d.table.Stats().Evicted, Undecoded: map[string]int64{}}
 	for reason, n := range d.undecoded {
 		if n > 0 {
 			s.Undecoded[link.Reason(reason).String()] = n

@@ -107,7 +107,7 @@ func (d *dialog) sessions(t *testing.T, more ...*dialog) []*decode.Session {
 		}
 	}
 	decoder.Close()
-	if got := decoder.Stats(); got.Packets != n || got.Segments != n {
+	if got := decoder.Stats(); got.Packets != int64(n) || got.Segments != int64(n) {
 		t.Fatalf("stats %+v, want %d packets, all TCP", got, n)
 	}
 	return out

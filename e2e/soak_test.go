@@ -223,7 +223,7 @@ func counts(doc *report.Document) map[string]int {
 		}
 	}
 	for _, c := range doc.Captures {
-		n["evicted"] += c.Evicted
+		n["evicted"] += int(c.Evicted)
 		if c.Dropped != nil {
 			n["dropped"] += int(*c.Dropped)
 		}

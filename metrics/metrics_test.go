@@ -89,7 +89,7 @@ func example() *Metrics {
 	m.Capture(Capture{
 		Packets: 100, Bytes: 12_345, Freezes: 1, Connections: 9, Open: 2,
 		Interfaces: []Interface{{"eth0", true, 90, 0}, {"wg0", false, 12, 5}},
-		Undecoded:  map[string]int{link.NotTCP.String(): 7, link.UDP.String(): 3},
+		Undecoded:  map[string]int64{link.NotTCP.String(): 7, link.UDP.String(): 3},
 	})
 	m.Evictions("sessions", 11)
 	m.Evidence(40, 2, 3)
@@ -230,7 +230,7 @@ func TestSeriesAreBounded(t *testing.T) {
 		s.Transport = decode.Transport(random.IntN(8))
 		m.Session(s)
 	}
-	undecoded := map[string]int{}
+	undecoded := map[string]int64{}
 	var found []analyze.Finding
 	for range 1000 {
 		undecoded[word()]++
@@ -294,7 +294,7 @@ func TestFindingsOverTime(t *testing.T) {
 // The caller goes on with what it handed over.
 func TestCaptureIsCopied(t *testing.T) {
 	m := New("1")
-	c := Capture{Interfaces: []Interface{{"eth0", true, 1, 0}}, Undecoded: map[string]int{link.UDP.String(): 1}}
+	c := Capture{Interfaces: []Interface{{"eth0", true, 1, 0}}, Undecoded: map[string]int64{link.UDP.String(): 1}}
 	m.Capture(c)
 	c.Interfaces[0].Received, c.Undecoded[link.UDP.String()] = 2, 2
 	want(t, m, map[string]string{`mqttriage_packets_total{interface="eth0"}`: "1", `mqttriage_undecoded_packets_total{reason="UDP"}`: "1"})
@@ -314,7 +314,7 @@ func TestConcurrent(t *testing.T) {
 		defer close(done)
 		for i := range 200 {
 			m.Session(session(decode.Accepted, mqtt.V5, 0, 0))
-			m.Capture(Capture{Packets: uint64(i), Undecoded: map[string]int{"UDP": i}, Interfaces: []Interface{{Name: "eth0"}}})
+			m.Capture(Capture{Packets: uint64(i), Undecoded: map[string]int64{"UDP": int64(i)}, Interfaces: []Interface{{Name: "eth0"}}})
 			m.Findings([]analyze.Finding{{Symptom: analyze.NoConnack, Sessions: i}})
 			m.Evictions("findings", uint64(i))
 			m.Evidence(uint64(i), 0, 1)

@@ -22,7 +22,7 @@ type Capture struct {
 	Interfaces []Interface
 	// Undecoded counts the packets that gave no TCP segment, by reason, as
 	// decode.Stats has them.
-	Undecoded map[string]int
+	Undecoded map[string]int64
 	// Connections counts the TCP connections, Open those that are open.
 	Connections, Open uint64
 }

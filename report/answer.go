@@ -55,7 +55,7 @@ func answerOf(doc *Document, first string, sessions func() []*decode.Session) st
 // cannot tell. Silence is no proof, so "no problems" needs an accepted session.
 func quiet(doc *Document, sessions func() []*decode.Session) []string {
 	t := doc.Totals
-	packets, links := 0, []string(nil)
+	packets, links := int64(0), []string(nil)
 	for _, c := range doc.Captures {
 		packets += c.Packets
 		for _, l := range c.LinkTypes {
@@ -214,8 +214,8 @@ var reasonMessages = map[string]message{
 
 // undecodedInWords lists the reasons why packets gave no TCP segment, over all
 // captures, leaving out those with fewer packets than least.
-func undecodedInWords(doc *Document, least int) string {
-	sum := map[string]int{}
+func undecodedInWords(doc *Document, least int64) string {
+	sum := map[string]int64{}
 	for _, c := range doc.Captures {
 		for reason, n := range c.Undecoded {
 			sum[reason] += n
@@ -224,7 +224,7 @@ func undecodedInWords(doc *Document, least int) string {
 	return reasonsInWords(sum, least, doc.Lang)
 }
 
-func reasonsInWords(counts map[string]int, least int, lang kb.Lang) string {
+func reasonsInWords(counts map[string]int64, least int64, lang kb.Lang) string {
 	reasons := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
 	})

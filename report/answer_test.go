@@ -14,7 +14,7 @@ import (
 func ms(n float64) *float64 { return &n }
 
 func TestAnswerWithoutFindings(t *testing.T) {
-	ethernet := func(packets int, undecoded map[string]int) []Capture {
+	ethernet := func(packets int64, undecoded map[string]int64) []Capture {
 		return []Capture{{Name: "a.pcap", LinkTypes: []string{"EN10MB"}, Packets: packets, Undecoded: undecoded}}
 	}
 	tls := &decode.Session{First: decode.FirstTLS, Outcome: decode.Unknown}
@@ -41,11 +41,11 @@ func TestAnswerWithoutFindings(t *testing.T) {
 			"Nothing can be said about MQTT here: all 2 sessions to port 0 are encrypted. To look inside, let a client log its TLS secrets (SSLKEYLOGFILE) while you capture, and add --keylog FILE."},
 		{"something else on the port", Document{Captures: ethernet(50, nil), Totals: Totals{Connections: 1, Sessions: 1, NotMQTT: 1, Brokers: 1}}, nil,
 			"No MQTT in this capture: 1 connection to a broker's port carries something else."},
-		{"other TCP", Document{Captures: ethernet(300, map[string]int{"not TCP": 2}), Totals: Totals{Connections: 7}}, nil,
+		{"other TCP", Document{Captures: ethernet(300, map[string]int64{"not TCP": 2}), Totals: Totals{Connections: 7}}, nil,
 			"No MQTT in this capture: 7 TCP connections in 300 packets (EN10MB), and no port of a broker among them. If a broker listens elsewhere, perhaps with TLS, name its port with --port."},
-		{"no TCP", Document{Captures: ethernet(300, map[string]int{"not TCP": 299, "not IP": 1})}, nil,
+		{"no TCP", Document{Captures: ethernet(300, map[string]int64{"not TCP": 299, "not IP": 1})}, nil,
 			"No MQTT in this capture: 300 packets (EN10MB) without a readable TCP segment. Not decoded: not TCP (299 packets)."},
-		{"unreadable", Document{Captures: ethernet(3, map[string]int{"unknown link type": 3})}, nil,
+		{"unreadable", Document{Captures: ethernet(3, map[string]int64{"unknown link type": 3})}, nil,
 			"Nothing can be said about MQTT here: 3 packets (EN10MB), and no TCP segment could be read from them. Not decoded: unknown link type (3 packets)."},
 		{"hidden", Document{Captures: ethernet(3, nil), Totals: Totals{Sessions: 2, Brokers: 1, Rejected: 2}, Hidden: 1}, nil,
 			"No finding at or above the severity asked for: 2 sessions on 1 broker. 1 finding of lower severity is not shown."},

@@ -115,7 +115,7 @@ func captureOf(c CaptureInput) Capture {
 		Packets:   info.Packets, Bytes: info.Bytes,
 		First: decode.Stamp(info.First), Last: decode.Stamp(info.Last),
 		Cut: info.Cut, Evicted: c.Stats.Evicted, Problems: append([]string{}, info.Problems...),
-		Undecoded: map[string]int{}, Dropped: c.Dropped,
+		Undecoded: map[string]int64{}, Dropped: c.Dropped,
 	}
 	for _, l := range info.LinkTypes {
 		out.LinkTypes = append(out.LinkTypes, fmt.Sprint(l))

@@ -50,22 +50,22 @@ type Capture struct {
 	Format      string       `json:"format"`
 	Compression string       `json:"compression,omitempty"`
 	LinkTypes   []string     `json:"link_types"`
-	Packets     int          `json:"packets"`
+	Packets     int64        `json:"packets"`
 	Bytes       int64        `json:"bytes"`
 	First       decode.Stamp `json:"first,omitzero"`
 	Last        decode.Stamp `json:"last,omitzero"`
 	// Cut counts the packets that a snap length made shorter.
-	Cut int `json:"cut,omitempty"`
+	Cut int64 `json:"cut,omitempty"`
 	// Evicted counts connections that were given up while they were open,
 	// because too many were.
-	Evicted int `json:"evicted,omitempty"`
+	Evicted int64 `json:"evicted,omitempty"`
 	// Dropped counts the packets of a live capture that the kernel dropped, because
 	// they were not fetched in time; nil for files.
 	Dropped *uint64 `json:"dropped,omitempty"`
 	// Problems are English clauses such as "cut short in packet 121".
 	Problems []string `json:"problems"`
 	// Undecoded counts the packets that gave no TCP segment, by reason.
-	Undecoded map[string]int `json:"undecoded"`
+	Undecoded map[string]int64 `json:"undecoded"`
 }
 
 // Totals are the counts over all captures. Times are in milliseconds and left

@@ -221,7 +221,7 @@ func htmlCaptureOf(c *Capture, lang kb.Lang) htmlCapture {
 	format := strings.Join(slices.DeleteFunc([]string{c.Format, c.Compression, links}, func(s string) bool { return s == "" }), " · ")
 	out := htmlCapture{
 		Name: Escape(cut(c.Name, 100)), Format: Escape(cut(format, 100)),
-		Size: htmlBytes(c.Bytes), Packets: strconv.Itoa(c.Packets),
+		Size: htmlBytes(c.Bytes), Packets: strconv.FormatInt(c.Packets, 10),
 	}
 	if first, last := time.Time(c.First), time.Time(c.Last); !first.IsZero() {
 		out.First = first.UTC().Format("2006-01-02 15:04:05")

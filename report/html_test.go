@@ -71,7 +71,7 @@ func pictured(lang kb.Lang) *Document {
 	doc.Lang, doc.Sessions = lang, RecordsOf(records...)
 	doc.Captures = []Capture{{
 		Name: "a.pcap", Format: "pcap", LinkTypes: []string{"EN10MB"}, Packets: 120, Bytes: 12350,
-		First: decode.Stamp(begin), Last: decode.Stamp(begin.Add(5 * time.Second)), Problems: []string{}, Undecoded: map[string]int{"UDP": 3},
+		First: decode.Stamp(begin), Last: decode.Stamp(begin.Add(5 * time.Second)), Problems: []string{}, Undecoded: map[string]int64{"UDP": 3},
 	}}
 	doc.Totals = Totals{Connections: 11, Sessions: 11, Accepted: 4, Rejected: 1, Unanswered: 1, Refused: 1, TLSFailed: 1, NotMQTT: 1, Unknown: 2, ClientIDs: 1, Clients: 4, Brokers: 1}
 	return doc

@@ -29,7 +29,7 @@ func (s *screen) foot() []row {
 	var evicted []string
 	for _, k := range evictedKinds {
 		if n := s.Evicted[k.kind]; n > 0 {
-			evicted = append(evicted, s.say(k.text, values{"n": countOf(n)}))
+			evicted = append(evicted, s.say(k.text, values{"n": n}))
 		}
 	}
 	if len(evicted) > 0 {

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -137,7 +136,7 @@ func (n Notice) subject() string {
 
 // text is a sentence without a full stop, escaped.
 func (n Notice) text(lang kb.Lang) string {
-	v := values{"sessions": n.Sessions, "findings": n.Findings, "n": countOf(n.Total)}
+	v := values{"sessions": n.Sessions, "findings": n.Findings, "n": n.Total}
 	v.has("names", inWords(escaped(n.Interfaces), 3, lang))
 	v.has("what", Escape(shorten(n.Expression)))
 	v.has("file", Escape(shorten(n.File)))
@@ -153,14 +152,11 @@ func (n Notice) text(lang kb.Lang) string {
 	}
 	for _, k := range evictedKinds {
 		if k.kind == n.Kind {
-			v["list"], v["flag"] = say(lang, k.text, values{"n": countOf(n.Total)}), k.flag
+			v["list"], v["flag"] = say(lang, k.text, values{"n": n.Total}), k.flag
 		}
 	}
 	return say(lang, noticeWords[n.Event].text, v)
 }
-
-// countOf is a count as messages take it.
-func countOf(n uint64) int { return int(min(n, math.MaxInt)) }
 
 // escaped shortens and escapes names.
 func escaped(names []string) []string {

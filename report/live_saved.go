@@ -113,7 +113,7 @@ func (p *liveParts) complete(captures []CaptureInput) {
 	for i := range captures {
 		c := &captures[i]
 		if r := p.reach[c.Info.Name]; r != nil {
-			c.Info.Packets = max(c.Info.Packets, r.packets)
+			c.Info.Packets = max(c.Info.Packets, int64(r.packets))
 			c.Stats.Packets = c.Info.Packets
 			if c.Info.First.IsZero() || !r.first.IsZero() && r.first.Before(c.Info.First) {
 				c.Info.First = r.first

@@ -85,12 +85,13 @@ func place(inner string, v values) (string, bool) {
 	if !ok {
 		return "", false
 	}
+	text := fmt.Sprint(value)
 	if plural {
 		one, many, _ := strings.Cut(forms, "|")
-		if value == 1 {
+		if text == "1" {
 			return one, true
 		}
 		return many, true
 	}
-	return fmt.Sprint(value), true
+	return text, true
 }

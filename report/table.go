@@ -406,7 +406,7 @@ func (t *table) totalLine(clean bool) string {
 		line += t.say(colon, nil) + outcomes
 	}
 	line += strings.TrimSpace(t.say(fullStop, nil))
-	packets := 0
+	packets := int64(0)
 	var first, last time.Time
 	for _, c := range doc.Captures {
 		packets += c.Packets
@@ -473,9 +473,9 @@ func (t *table) losses() []string {
 			out = append(out, t.say(lossEvicted, values{"name": name, "n": c.Evicted}))
 		}
 		if c.Dropped != nil && *c.Dropped > 0 {
-			out = append(out, t.say(lossDropped, values{"name": name, "n": int(*c.Dropped)}))
+			out = append(out, t.say(lossDropped, values{"name": name, "n": *c.Dropped}))
 		}
-		lost := map[string]int{}
+		lost := map[string]int64{}
 		for reason, n := range c.Undecoded {
 			if !harmless[reason] {
 				lost[reason] = n

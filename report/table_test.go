@@ -138,7 +138,7 @@ func hostile(length int) *Document {
 	}
 	return &Document{
 		Schema: Schema, Lang: kb.English, Answer: evil,
-		Captures: []Capture{{Name: evil, Format: evil, LinkTypes: []string{evil}, Packets: 9, Problems: []string{evil, evil}, Undecoded: map[string]int{evil: 3}}, {Name: "b"}},
+		Captures: []Capture{{Name: evil, Format: evil, LinkTypes: []string{evil}, Packets: 9, Problems: []string{evil, evil}, Undecoded: map[string]int64{evil: 3}}, {Name: "b"}},
 		Totals:   Totals{Connections: 3, Sessions: 3, Brokers: 1, Rejected: 3},
 		Codes:    []Code{{evil, "0x02", evil, 1}, {"5", "0x85", evil, 1}, {"5", "0x86", evil, 1}},
 		Sessions: RecordsOf(decode.Record{ID: "c1.1", Client: "[2001:db8:1111:2222:3333:4444:5555:6666]:51234", Broker: "[2001:db8:1111:2222:3333:4444:5555:7777]:1883", ClientID: &evil, Outcome: decode.Rejected, Code: "0x02", Opened: at}),

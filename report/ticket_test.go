@@ -89,7 +89,7 @@ func wireDocument(evil string) *Document {
 	}
 	return &Document{
 		Schema: Schema, Lang: kb.English, Answer: evil + " " + sentence(full, kb.English) + " " + evil,
-		Captures: []Capture{{Name: evil, Problems: []string{evil}, Undecoded: map[string]int{evil: 3}}, {Name: "b"}},
+		Captures: []Capture{{Name: evil, Problems: []string{evil}, Undecoded: map[string]int64{evil: 3}}, {Name: "b"}},
 		Totals:   Totals{Connections: 3, Sessions: 3, Brokers: 2, Rejected: 3},
 		Codes:    []Code{{evil, "0x02", evil, 1}},
 		Sessions: RecordsOf(decode.Record{

@@ -469,9 +469,7 @@ func (s *Source) tally(p *capture.Packet) {
 	}
 	s.number++
 	p.Number = s.number
-	if s.info.Packets < math.MaxInt {
-		s.info.Packets++
-	}
+	s.info.Packets++
 	s.info.Bytes += int64(len(p.Data))
 	if len(p.Data) < p.Length {
 		s.info.Cut++

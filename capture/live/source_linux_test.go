@@ -227,11 +227,11 @@ func TestReadNumbers(t *testing.T) {
 	if p := one(1, 3); p.Number != 2 || p.Interface != 1 {
 		t.Errorf("packet %d of interface %d", p.Number, p.Interface)
 	}
-	s.number, s.info.Packets = math.MaxInt, math.MaxInt
+	s.number, s.info.Packets = math.MaxInt, math.MaxInt32
 	if p := one(2, 7); p.Number != 1 || p.Interface != 0 {
 		t.Errorf("packet %d of interface %d", p.Number, p.Interface)
 	}
-	if i := s.Info(); i.Packets != math.MaxInt || !slices.Equal(i.Interfaces, []string{"eth7", "eth3"}) {
+	if i := s.Info(); i.Packets != math.MaxInt32+1 || !slices.Equal(i.Interfaces, []string{"eth7", "eth3"}) {
 		t.Errorf("%d packets of %v", i.Packets, i.Interfaces)
 	}
 }

@@ -81,7 +81,7 @@ func drainSource(t testing.TB, s capture.Source) drained {
 	}
 
 	i := d.info
-	if i.Packets != len(d.packets) || i.Bytes != size || i.Cut != cut || !i.First.Equal(first) || !i.Last.Equal(last) {
+	if int(i.Packets) != len(d.packets) || i.Bytes != size || int(i.Cut) != cut || !i.First.Equal(first) || !i.Last.Equal(last) {
 		t.Fatalf("Info = %+v, want %d packets, %d bytes, %d cut, %v to %v", i, len(d.packets), size, cut, first, last)
 	}
 	for _, p := range d.packets {

@@ -42,9 +42,7 @@ type display struct {
 // rates are what goes on, smoothed over a few seconds.
 type rates struct {
 	at                             time.Time
-	packets                        int
-	bytes                          int64
-	connections                    int
+	packets, bytes, connections    int64
 	perPackets, perBits, perOpened float64
 }
 
@@ -147,7 +145,7 @@ func (c *display) draw(w *watcher, now time.Time) error {
 		Evicted: map[string]uint64{},
 	}
 	evicted := w.watch.Evicted()
-	for kind, n := range map[string]int{"connections": n.stats.Evicted, "sessions": evicted.Sessions, "client-ids": evicted.ClientIDs, "findings": evicted.Findings} {
+	for kind, n := range map[string]int{"connections": int(n.stats.Evicted), "sessions": evicted.Sessions, "client-ids": evicted.ClientIDs, "findings": evicted.Findings} {
 		if n > 0 {
 			picture.Evicted[kind] = uint64(n)
 		}

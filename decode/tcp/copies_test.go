@@ -38,7 +38,7 @@ func TestCopies(t *testing.T) {
 			}})
 			play(t, table, test.script)
 			table.Flush()
-			if table.Connections() != test.conns {
+			if int(table.Connections()) != test.conns {
 				t.Errorf("%d connections, want %d", table.Connections(), test.conns)
 			}
 			if int(first.Copies) != test.copies || int(first.SynCount) != test.syns || int(first.Sides[0].Retransmitted) != test.retransmitted {

@@ -48,7 +48,7 @@ func TestHalfOpen(t *testing.T) {
 		flood(table, n, answered)
 		memory := held() - before
 		s := table.Stats()
-		if s.Connections != n || s.Open+s.Evicted != n || s.Open > table.opts.MaxConns || s.Remembered > table.opts.MaxEnded {
+		if s.Connections != n || s.Open+int(s.Evicted) != n || s.Open > table.opts.MaxConns || s.Remembered > table.opts.MaxEnded {
 			t.Errorf("answered %v: %+v, bounds %+v", answered, s, table.opts)
 		}
 		if used := table.tuples.used; used != s.Open+s.Remembered {

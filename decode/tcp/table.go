@@ -44,15 +44,15 @@ type Options struct {
 
 // Stats counts what a Table saw and holds.
 type Stats struct {
-	// Connections were seen in all; Open of them have not ended.
-	Connections, Open int
-	// Evicted connections were ended early to make room.
-	Evicted int
+	// Connections were seen in all; Evicted of them were ended early to make room.
+	Connections, Evicted int64
+	// Open have not ended.
+	Open int
 	// Late segments belonged to connections that had ended.
-	Late int
+	Late int64
 	// Stray segments did not fit their connection, such as an RST outside the
 	// window, and were ignored for it.
-	Stray int
+	Stray int64
 	// Buffered bytes wait behind holes.
 	Buffered int
 	// Remembered is the number of ended 4-tuples that are remembered.
@@ -107,7 +107,7 @@ func NewTable(o Options) *Table {
 }
 
 // Connections is how many connections were seen.
-func (t *Table) Connections() int { return t.stats.Connections }
+func (t *Table) Connections() int64 { return t.stats.Connections }
 
 // Stats counts what was seen so far.
 func (t *Table) Stats() Stats {

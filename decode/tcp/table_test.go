@@ -362,7 +362,7 @@ func TestIncarnations(t *testing.T) {
 			if got := r.connections(); !slices.Equal(got, tt.want) {
 				t.Errorf("got  %q\nwant %q", got, tt.want)
 			}
-			if table.Connections() != len(tt.want) {
+			if int(table.Connections()) != len(tt.want) {
 				t.Errorf("%d connections counted, want %d", table.Connections(), len(tt.want))
 			}
 		})
