@@ -38,10 +38,7 @@ func one(severity Severity, ss []*session, packets func(*session) []int) []draft
 // findings in their order, and how many others there are.
 func (ix *index) drafts() (found []draft, omitted int) {
 	for _, b := range ix.brokers {
-		for _, d := range b.drafts() {
-			d.broker, d.first = b, firstOpened(d.sessions)
-			found = append(found, d)
-		}
+		found = b.appendDrafts(found)
 		if len(found) > 4*maxFindings {
 			omitted += len(found) - maxFindings
 			found = slices.Clip(slices.Clone(foremost(found)))
@@ -51,8 +48,34 @@ func (ix *index) drafts() (found []draft, omitted int) {
 	return foremost(found), omitted
 }
 
+// allDrafts returns the drafts of all findings in their order. There may be as many as
+// sessions, so that it is for an index of few.
+func (ix *index) allDrafts() []draft {
+	var found []draft
+	for _, b := range ix.brokers {
+		found = b.appendDrafts(found)
+	}
+	sortDrafts(found)
+	return found
+}
+
+// appendDrafts runs every rule on the broker.
+func (b *broker) appendDrafts(found []draft) []draft {
+	for _, d := range b.drafts() {
+		d.broker, d.first = b, firstOpened(d.sessions)
+		found = append(found, d)
+	}
+	return found
+}
+
 // foremost sorts drafts and returns the first maxFindings of them.
 func foremost(found []draft) []draft {
+	sortDrafts(found)
+	return found[:min(len(found), maxFindings)]
+}
+
+// sortDrafts puts drafts in the order of findings.
+func sortDrafts(found []draft) {
 	slices.SortStableFunc(found, func(x, y draft) int {
 		return cmp.Or(
 			cmp.Compare(y.severity, x.severity),
@@ -61,7 +84,6 @@ func foremost(found []draft) []draft {
 			x.first.compare(y.first),
 		)
 	})
-	return found[:min(len(found), maxFindings)]
 }
 
 // firstOpened is when the first of the sessions, which are in order of time, was
@@ -75,4 +97,13 @@ func firstOpened(sessions []*session) moment {
 		first = first.orEarlier(moment(s.opened))
 	}
 	return first
+}
+
+// last is when the last of its sessions ended, or was seen.
+func (d *draft) last() moment {
+	var last moment
+	for _, s := range d.sessions {
+		last = last.orLater(moment(either(&s.Closed, &s.Last).Nano))
+	}
+	return last
 }

@@ -45,6 +45,17 @@ type Finding struct {
 	First, Last time.Time
 	Evidence    []Evidence
 	Facts       Facts
+	// Joined says that others of the symptom are counted with it, nil where none are.
+	Joined *Joined
+}
+
+// Joined is a finding that stands for many, of which there are too many to keep each apart:
+// Sessions, First, Last and takeovers are of all, the rest is of this one.
+type Joined struct {
+	// Sessions show this one finding, as far as they are kept.
+	Sessions int
+	// Brokers says that others are of other brokers.
+	Brokers bool
 }
 
 // MaxEvidence caps Finding.Evidence: enough to check a claim by hand, few

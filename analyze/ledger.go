@@ -2,7 +2,6 @@ package analyze
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
 
 	"github.com/mqttriage/mqttriage/decode"
@@ -11,25 +10,17 @@ import (
 // ledger counts, finding by finding, the sessions that ever showed it.
 type ledger struct {
 	lines map[lineKey]*line
-	most  int
-	// round counts the analyses, by which it shows which lines the last one has.
-	round            int
-	omitted, evicted int
-	sorted           []*line
+	// most bounds the lines of one finding each; the others are joined.
+	most int
+	// round counts the analyses, tellings how often Changes was asked.
+	round, tellings int
+	evicted         int
+	sorted          []*line
 	// made counts the lines that were ever made.
 	made int
 }
 
-// lineKey is what makes a finding the same one in the next analysis.
-type lineKey struct {
-	rule   int
-	broker netip.AddrPort
-	// kind is the draft's, rest that the line has those for whose own there was no room.
-	kind string
-	rest bool
-}
-
-// line is one finding.
+// line is one finding, or several that are joined.
 type line struct {
 	key     lineKey
 	id      int
@@ -37,15 +28,20 @@ type line struct {
 	// count is how many sessions showed it so far, taken how many of them were taken over.
 	count, taken int
 	first, last  moment
-	// round is the analysis that last found it.
+	// round is the analysis that the finding is of.
 	round int
+	// least is how severe sessions that are forgotten showed it to be.
+	least Severity
 	// into is the line that its count went to when it was given up.
 	into *line
 	// fresh are sessions that Changes has not returned yet, more those that found no
-	// place there; told says that it has returned the line.
+	// place there.
 	fresh []*decode.Session
 	more  int
-	told  bool
+	// told says that Changes has returned the line, toldAs how severe its sessions were told
+	// to be, there or in another line.
+	told   bool
+	toldAs Severity
 	// clipped: the finding was made smaller since it was last found.
 	clipped bool
 }
@@ -53,82 +49,28 @@ type line struct {
 // maxFresh bounds the sessions that a Change names.
 const maxFresh = 1000
 
-// enter takes what an analysis found, and counts the sessions that it has not yet.
-func (l *ledger) enter(drafts []draft, found []Finding, of map[*decode.Session]*kept) {
-	if l.lines == nil {
-		l.lines = map[lineKey]*line{}
-	}
-	l.round++
-	l.sorted = nil
-	for i := range drafts {
-		d, f := &drafts[i], &found[i]
-		key := lineKey{rule: d.rule, broker: d.broker.endpoint, kind: d.kind()}
-		n := l.lines[key]
-		if n == nil {
-			n = l.add(&line{key: key})
-		}
-		n.round, n.clipped = l.round, false
-		n.finding = *f
-		n.first, n.last = n.first.orEarlier(d.first), n.last.orLater(moment(nanoOf(f)))
-		for _, s := range d.sessions {
-			l.count(n, of[s.Session], rules[d.rule].symptom == ClientIDTakeover && s.is(taken))
-		}
-	}
-}
-
-// add adds a line.
-func (l *ledger) add(n *line) *line {
-	l.made++
-	n.id = l.made
-	l.lines[n.key] = n
-	return n
-}
-
-func nanoOf(f *Finding) int64 {
-	if f.Last.IsZero() {
-		return 0
-	}
-	return f.Last.UnixNano()
-}
-
-// showing says that a session is counted in a line, and which analysis last found it
-// there.
+// showing says that a session is counted in a line.
 type showing struct {
-	line  *line
+	line *line
+	// round is the analysis that last found it there.
 	round int
+	// telling is after how many tellings it was left for the next one, toldAs how severe
+	// a finding with it was told to be.
+	telling int
+	toldAs  Severity
 	// taken: it counts there as one that was taken over.
 	taken bool
+	// held: for want of sessions that are forgotten nothing shows it any more, nor
+	// refutes it.
+	held bool
 }
 
-// count counts a session in a line. One that is counted in another line of the same rule
-// and was not found there now, because the rule divided its sessions otherwise, moves.
-func (l *ledger) count(n *line, k *kept, taken bool) {
-	for i := range k.shown {
-		if s := &k.shown[i]; s.line.end() == n {
-			s.line, s.round = n, l.round
-			if taken && !s.taken {
-				s.taken = true
-				n.taken++
-			}
-			return
-		}
+// end is the line that has the count.
+func (n *line) end() *line {
+	for n.into != nil {
+		n = n.into
 	}
-	now := showing{n, l.round, taken}
-	now.add(1)
-	for i := range k.shown {
-		had := k.shown[i].line.end()
-		if had.key.rule == n.key.rule && k.shown[i].round != l.round {
-			k.shown[i].add(-1)
-			k.shown[i] = now
-			return
-		}
-	}
-	k.shown = append(k.shown, now)
-	if len(n.fresh) < maxFresh {
-		n.fresh = append(n.fresh, k.Session)
-	} else {
-		n.more++
-	}
+	return n
 }
 
 // add counts the session in its line, or takes it out with -1.
@@ -140,65 +82,189 @@ func (s *showing) add(sign int) {
 	}
 }
 
-// end is the line that has the count.
-func (n *line) end() *line {
-	for n.into != nil {
-		n = n.into
+// enter takes what an analysis found, and counts the sessions that it has not yet. at is
+// what is kept of each session, by its place in the index.
+func (l *ledger) enter(drafts []draft, at []*kept, measure func([]draft) []Finding) {
+	if l.lines == nil {
+		l.lines = map[lineKey]*line{}
+	}
+	l.round++
+	l.sorted = nil
+	lines := l.assign(drafts, at, measure)
+	// What is found where it was comes first, so that nothing of it moves.
+	type newcomer struct {
+		k     *kept
+		to    *line
+		taken bool
+	}
+	var newcomers []newcomer
+	for i := range drafts {
+		d := &drafts[i]
+		lost := d.lost()
+		for _, s := range d.sessions {
+			k := at[s.at]
+			k.shows.add(d.rule)
+			if !k.barred.has(d.rule) && !l.stays(k, lines[i], s.is(lost)) {
+				newcomers = append(newcomers, newcomer{k, lines[i], s.is(lost)})
+			}
+		}
+	}
+	for _, c := range newcomers {
+		l.count(c.k, c.to, c.taken)
+	}
+	for i, n := range lines {
+		if n != nil && n.finding.Severity > n.toldAs && len(n.fresh)+n.more == 0 {
+			l.tellWorse(n, at[drafts[i].sessions[len(drafts[i].sessions)-1].at])
+		}
+	}
+}
+
+// line returns the line with a key, which is made where there is none.
+func (l *ledger) line(key lineKey) *line {
+	n := l.lines[key]
+	if n == nil {
+		l.made++
+		n = &line{key: key, id: l.made}
+		l.lines[key] = n
 	}
 	return n
 }
 
-// withdraw counts a session no more for what the analysis before found in it and the
-// last one does not.
+func nanoOf(f *Finding) int64 {
+	if f.Last.IsZero() {
+		return 0
+	}
+	return f.Last.UnixNano()
+}
+
+// stays reports that a session is counted already where it was found now.
+func (l *ledger) stays(k *kept, n *line, taken bool) bool {
+	for i := range k.shown {
+		s := &k.shown[i]
+		in := s.line.end()
+		if s.round == l.round || in != n {
+			continue
+		}
+		s.line, s.round = in, l.round
+		if taken && !s.taken {
+			s.taken = true
+			in.taken++
+		}
+		s.toldAs = max(s.toldAs, in.finding.Severity)
+		return true
+	}
+	return false
+}
+
+// count counts a session in a line. One that is counted in another line of the same rule
+// and was not found there now, because the rule divided its sessions otherwise, moves. That
+// is told only where the finding is worse than what was told of the session.
+func (l *ledger) count(k *kept, n *line, taken bool) {
+	now := showing{line: n, round: l.round, taken: taken}
+	i := slices.IndexFunc(k.shown, func(s showing) bool {
+		return s.round != l.round && s.line.end().key.rule == n.key.rule
+	})
+	if i < 0 {
+		now.add(1)
+		l.tell(k, &now)
+		k.shown = append(k.shown, now)
+		return
+	}
+	had := &k.shown[i]
+	now.held, now.taken = had.held, taken || had.held && had.taken
+	now.telling, now.toldAs = had.telling, had.toldAs
+	if had.add(-1); l.untold(had) {
+		l.untell(k, had)
+		l.tell(k, &now)
+	} else if n.finding.Severity > had.toldAs {
+		l.tell(k, &now)
+	} else {
+		n.toldAs = max(n.toldAs, had.toldAs)
+	}
+	*had = now
+	had.add(1)
+}
+
+// tell leaves a session for Changes to tell of.
+func (l *ledger) tell(k *kept, s *showing) {
+	n := s.line.end()
+	s.telling, s.toldAs = l.tellings, max(s.toldAs, n.finding.Severity)
+	if len(n.fresh) < maxFresh {
+		n.fresh = append(n.fresh, k.Session)
+	} else {
+		n.more++
+	}
+}
+
+// untold reports that Changes has not told of the session yet.
+func (l *ledger) untold(s *showing) bool { return s.telling == l.tellings }
+
+// untell has Changes not tell of a session that it has not told of yet.
+func (l *ledger) untell(k *kept, s *showing) {
+	n := s.line.end()
+	if i := slices.Index(n.fresh, k.Session); i >= 0 {
+		n.fresh = slices.Delete(n.fresh, i, i+1)
+	} else {
+		n.more--
+	}
+}
+
+// tellWorse tells of a finding that got worse though no session is new to it: by the latest
+// that shows it.
+func (l *ledger) tellWorse(n *line, k *kept) {
+	for i := range k.shown {
+		if s := &k.shown[i]; s.line.end() == n {
+			l.tell(k, s)
+			return
+		}
+	}
+}
+
+// withdraw counts a session no more for what the last analysis does not find in it.
 func (l *ledger) withdraw(k *kept) {
 	k.shown = slices.DeleteFunc(k.shown, func(s showing) bool {
-		if s.round != l.round-1 {
+		if s.held || s.round == l.round {
 			return false
 		}
-		n := s.line.end()
-		s.add(-1)
-		if i := slices.Index(n.fresh, k.Session); i >= 0 {
-			n.fresh = slices.Delete(n.fresh, i, i+1)
+		if s.add(-1); l.untold(&s) {
+			l.untell(k, &s)
 		}
 		return true
 	})
+	k.barred &= k.shows
 }
 
-// trim drops the lines that nothing shows any more, and where there are too many gives
-// up those that were seen longest ago: their counts go to one line a rule and broker.
-func (l *ledger) trim() {
-	own := make([]*line, 0, len(l.lines))
-	for key, n := range l.lines {
-		switch {
-		case n.count == 0 && n.round != l.round:
-			delete(l.lines, key)
-		case !key.rest:
-			own = append(own, n)
-		}
-		if n.round != l.round {
-			n.clip()
-		}
-	}
-	if len(own) <= l.most {
-		own = own[:0:0]
-	}
-	slices.SortFunc(own, func(x, y *line) int {
-		return cmp.Or(cmp.Compare(x.round, y.round), x.last.compare(y.last), compareKeys(x.key, y.key))
-	})
-	for _, n := range own[:max(0, len(own)-l.most)] {
-		l.giveUp(n, lineKey{rule: n.key.rule, broker: n.key.broker, rest: true})
-	}
-	// A scan of many hosts makes as many brokers: then they are one too.
-	var rests []*line
-	for key, n := range l.lines {
-		if key.rest && key.broker.IsValid() {
-			rests = append(rests, n)
+// hold compares what the last analysis found with what is found in the same sessions but for
+// those that were forgotten since. To forget must change no count: what is missing is held,
+// and what was not there before is barred, for as long as it is there.
+func (l *ledger) hold(drafts []draft, at, all []*kept) {
+	severity := map[*line]Severity{}
+	for i := range drafts {
+		d := &drafts[i]
+		for _, s := range d.sessions {
+			k := at[s.at]
+			k.shows.add(d.rule)
+			counted := false
+			for j := range k.shown {
+				if n := k.shown[j].line.end(); n.key.rule == d.rule {
+					counted = true
+					severity[n] = max(severity[n], d.severity)
+				}
+			}
+			if !counted {
+				k.barred.add(d.rule)
+			}
 		}
 	}
-	if len(rests) > l.most {
-		slices.SortFunc(rests, func(x, y *line) int { return cmp.Or(x.last.compare(y.last), compareKeys(x.key, y.key)) })
-		for _, n := range rests[:len(rests)-l.most] {
-			l.giveUp(n, lineKey{rule: n.key.rule, rest: true})
+	for _, k := range all {
+		for i := range k.shown {
+			s := &k.shown[i]
+			s.held = s.held || !k.shows.has(s.line.end().key.rule)
+		}
+	}
+	for _, n := range l.lines {
+		if n.finding.Severity > severity[n] {
+			n.least = n.finding.Severity
 		}
 	}
 }
@@ -221,32 +287,6 @@ func (n *line) clip() {
 	f.ClientIDs = slices.DeleteFunc(f.ClientIDs, func(id string) bool { return len(id) > weightOf })
 	f.Evidence = slices.DeleteFunc(slices.Clone(f.Evidence), func(e Evidence) bool { return (&kept{Session: e.Session}).weight() > 1 })
 	f.Evidence = f.Evidence[:min(len(f.Evidence), maxSeen)]
-}
-
-// giveUp adds a line to the one of the rest.
-func (l *ledger) giveUp(n *line, key lineKey) {
-	rest := l.lines[key]
-	if rest == nil {
-		rest = l.add(&line{key: key, told: n.told})
-	}
-	if !n.last.earlierThan(rest.last) {
-		rest.finding, rest.clipped = n.finding, n.clipped
-	}
-	rest.round = max(rest.round, n.round)
-	rest.first, rest.last = rest.first.orEarlier(n.first), rest.last.orLater(n.last)
-	rest.count, rest.taken = rest.count+n.count, rest.taken+n.taken
-	rest.told = rest.told || n.told
-	rest.fresh, rest.more = append(rest.fresh, n.fresh...), rest.more+n.more
-	if over := len(rest.fresh) - maxFresh; over > 0 {
-		rest.fresh, rest.more = rest.fresh[:maxFresh], rest.more+over
-	}
-	n.into, n.finding, n.fresh = rest, Finding{}, nil
-	delete(l.lines, n.key)
-	l.evicted++
-}
-
-func compareKeys(x, y lineKey) int {
-	return cmp.Or(cmp.Compare(x.rule, y.rule), x.broker.Compare(y.broker), cmp.Compare(x.kind, y.kind))
 }
 
 // sort puts the lines in the order of findings.
@@ -274,6 +314,9 @@ func (l *ledger) findings() []Finding {
 		found[i] = n.finding
 		found[i].Sessions, found[i].First, found[i].Last = n.count, n.first.time(), n.last.time()
 		found[i].Evidence = slices.Clone(n.finding.Evidence)
+		if n.key.rest {
+			found[i].Joined = &Joined{Sessions: n.finding.Sessions, Brokers: !n.key.broker.IsValid()}
+		}
 		if n.taken > 0 {
 			f := &found[i].Facts.Takeovers
 			f.Set(n.taken, f.Packets()...)
@@ -289,7 +332,8 @@ func (l *ledger) changes() []Change {
 			continue
 		}
 		changed = append(changed, Change{Finding: i, ID: n.id, New: !n.told, Sessions: n.fresh, More: n.more})
-		n.told, n.fresh, n.more = true, nil, 0
+		n.told, n.toldAs, n.fresh, n.more = true, max(n.toldAs, n.finding.Severity), nil, 0
 	}
+	l.tellings++
 	return changed
 }

@@ -2,19 +2,19 @@ package analyze
 
 import "hash/maphash"
 
-// seenSet counts different values. It remembers the latest of them, so many as it was
-// made for, by a hash under a random seed: values that nobody has chosen collide once in
-// 2^64.
+// seenSet counts different values. It remembers the latest of them, at most so many, by
+// a hash under a random seed: values that nobody has chosen collide once in 2^64.
 type seenSet[T comparable] struct {
 	known map[uint64]struct{}
-	order []uint64
-	next  int
+	// order holds the known ones, from next on as they came, and then those before it.
+	order      []uint64
+	next, most int
 	// count is how many different ones were added; one that was forgotten counts again.
 	count, evicted int
 }
 
 func newSeenSet[T comparable](most int) seenSet[T] {
-	return seenSet[T]{known: map[uint64]struct{}{}, order: make([]uint64, 0, most)}
+	return seenSet[T]{known: map[uint64]struct{}{}, most: most}
 }
 
 func (s *seenSet[T]) add(v T) {
@@ -24,7 +24,7 @@ func (s *seenSet[T]) add(v T) {
 	}
 	s.count++
 	s.known[h] = struct{}{}
-	if len(s.order) < cap(s.order) {
+	if len(s.order) < s.most {
 		s.order = append(s.order, h)
 		return
 	}

@@ -14,10 +14,11 @@ type Limits struct {
 	// 3,000. Those of open connections come on top. A session with a client ID of
 	// some KiB counts for several.
 	Sessions int
-	// ClientIDs are told apart, and as many client addresses, to count them; 0 means
-	// 20,000.
+	// ClientIDs are told apart, and as many client addresses and brokers, to count them; 0
+	// means 20,000.
 	ClientIDs int
-	// Findings are kept apart; 0 means 200.
+	// Findings are kept apart; 0 means 200. What was found longest ago beyond them is
+	// joined, to one finding a symptom and broker, and where that are as many, a symptom.
 	Findings int
 }
 
@@ -44,22 +45,21 @@ type Watch struct {
 	// out to be a broker's.
 	open          map[uint32]*kept // by Number
 	ended, silent queue
-	// brokers are endpoints that were found to be brokers', of which at most maxBrokers
-	// are remembered.
+	// brokers are endpoints that were found to be brokers' and of which the port does not
+	// tell. At most maxBrokers are remembered.
 	brokers map[netip.AddrPort]bool
 
-	ledger  ledger
-	ids     seenSet[string]
-	clients seenSet[netip.Addr]
+	ledger    ledger
+	ids       seenSet[string]
+	clients   seenSet[netip.Addr]
+	endpoints seenSet[netip.AddrPort] // brokers'
 
 	news News
 
 	// window is the analysis of what is kept, nil when it is to be made anew.
 	window *Analyzer
 	// past counts the sessions that were forgotten, and which of them were copies.
-	past *tally
-	// forgot: sessions were, since the last analysis.
-	forgot              bool
+	past                *tally
 	pastMS              float64
 	pastFolded, evicted int
 	connections         int
@@ -70,16 +70,20 @@ type kept struct {
 	*decode.Session
 	// shown are the findings in whose counts it is.
 	shown []showing
+	// shows are the rules that the last analysis found it to show; barred are those that it
+	// shows only for want of sessions that are forgotten.
+	shows, barred ruleSet
 	// counts: the last analysis has it as a session; folded: as a copy of another. known:
-	// its client is among those that are counted, and named: so is its client ID. over: its
-	// connection has ended.
+	// its client and broker are among those that are counted, and named: so is its client
+	// ID. over: its connection has ended.
 	counts, folded, known, named, over bool
 	// answered and ended: News has it.
 	answered, ended bool
 }
 
 const (
-	// maxBrokers bounds the endpoints that are remembered as brokers'.
+	// maxBrokers bounds the endpoints that are remembered as brokers' for what may come of
+	// them that does not show it.
 	maxBrokers = 1024
 	// weightOf is for how many bytes of client ID a session counts once more.
 	weightOf = 512
@@ -111,6 +115,7 @@ func NewWatch(opts Options, limits Limits) *Watch {
 	}
 	w.ledger.most = w.limits.Findings
 	w.ids, w.clients = newSeenSet[string](w.limits.ClientIDs), newSeenSet[netip.Addr](w.limits.ClientIDs)
+	w.endpoints = newSeenSet[netip.AddrPort](w.limits.ClientIDs)
 	return w
 }
 
@@ -141,7 +146,7 @@ func (w *Watch) Add(s *decode.Session) {
 		k = &kept{Session: s}
 	}
 	k.over = true
-	if !s.MQTT && !decode.IsBrokerPort(s.Broker.Port(), w.opts.Ports) && !w.brokers[s.Broker] && !saysMQTT(s) {
+	if !w.ofBroker(s) {
 		// It counts for nothing yet: no need to look at all the others again.
 		w.silent.add(k)
 		if w.silent.weight > w.limits.Sessions/2 {
@@ -160,31 +165,47 @@ func (w *Watch) Add(s *decode.Session) {
 // once.
 func (w *Watch) Last() { w.limits.Sessions = math.MaxInt }
 
-// forget lets go of the first quarter of a queue, once they are counted.
+// ofBroker reports that a session counts whatever else there is, unless it is a copy.
+func (w *Watch) ofBroker(s *decode.Session) bool {
+	return s.MQTT || decode.IsBrokerPort(s.Broker.Port(), w.opts.Ports) || w.brokers[s.Broker] || saysMQTT(s)
+}
+
+// forget lets go of the first quarter of a queue, once they are counted. To forget changes
+// no count.
 func (w *Watch) forget(q *queue) {
 	w.analyse()
-	w.forgot = true
 	n, weight := 0, 0
 	for n < len(q.list) && weight <= q.weight/4 {
 		weight += q.list[n].weight()
 		n++
 	}
+	counted := w.evicted
 	for _, k := range q.list[:n] {
-		switch {
-		case k.counts:
+		if k.counts {
 			w.past.add(k.Session)
 			w.evicted++
-		case k.folded:
-			w.pastFolded++
 		}
 	}
 	for _, ms := range w.past.latencies {
 		w.pastMS = max(w.pastMS, ms)
 	}
 	w.past.latencies = w.past.latencies[:0]
-	q.weight -= weight
-	q.list = append(make([]*kept, 0, len(q.list)), q.list[n:]...)
+	// A copy must not stand for a session that is forgotten.
+	for _, k := range q.list {
+		if k.folded {
+			w.pastFolded++
+		}
+	}
+	left := slices.DeleteFunc(slices.Clone(q.list[n:]), func(k *kept) bool { return k.folded })
+	*q = queue{}
+	for _, k := range left {
+		q.add(k)
+	}
 	w.window = nil
+	if w.evicted > counted {
+		all, at := w.look()
+		w.ledger.hold(w.window.index().allDrafts(), at, all)
+	}
 }
 
 // all are the sessions that are kept: those that ended first, oldest first.
@@ -196,30 +217,48 @@ func (w *Watch) all() []*kept {
 	return all
 }
 
-// analyse runs the rules over what is kept, and enters into the ledger what they find.
-func (w *Watch) analyse() {
-	if w.window != nil {
-		return
-	}
-	all := w.all()
+// look makes an index over what is kept, and returns that, all and by the place in the index.
+func (w *Watch) look() (all, at []*kept) {
+	all = w.all()
 	a := New(w.opts)
 	a.known = w.brokers
 	a.sessions = make([]*decode.Session, len(all))
 	of := make(map[*decode.Session]*kept, len(all))
 	for i, k := range all {
 		a.sessions[i], of[k.Session] = k.Session, k
-		k.folded, k.counts = false, false
+		k.folded, k.counts, k.shows = false, false, 0
 	}
 	w.window = a
 	ix := a.index()
-	drafts, omitted := ix.drafts()
-	w.ledger.omitted = omitted
+	at = make([]*kept, len(ix.all))
 	for i := range ix.all {
-		k := of[ix.all[i].Session]
-		k.counts = true
+		at[i] = of[ix.all[i].Session]
+		at[i].counts = true
+	}
+	for _, b := range ix.brokers {
+		if len(w.brokers) < maxBrokers && !decode.IsBrokerPort(b.endpoint.Port(), w.opts.Ports) {
+			w.brokers[b.endpoint] = true
+		}
+	}
+	for _, k := range all {
+		k.folded = !k.counts && w.ofBroker(k.Session)
+	}
+	return all, at
+}
+
+// analyse runs the rules over what is kept, and enters into the ledger what they find.
+func (w *Watch) analyse() {
+	if w.window != nil {
+		return
+	}
+	all, at := w.look()
+	ix := w.window.index()
+	drafts := ix.allDrafts()
+	for _, k := range at {
 		if !k.known {
 			k.known = true
 			w.clients.add(k.Client.Addr())
+			w.endpoints.add(k.Broker)
 		}
 		if !k.named && hasID(k.Session) {
 			k.named = true
@@ -228,22 +267,11 @@ func (w *Watch) analyse() {
 	}
 	for _, k := range all {
 		w.news.add(k)
-		k.folded = !k.counts && (k.MQTT || w.brokers[k.Broker])
 	}
-	for _, b := range ix.brokers {
-		if len(w.brokers) < maxBrokers {
-			w.brokers[b.endpoint] = true
-		}
-	}
-	w.ledger.enter(drafts, ix.measure(drafts, w.opts.Broker), of)
-	// What the analysis before found and this one does not is refuted by what came since,
-	// unless it only lacks sessions that were forgotten.
+	w.ledger.enter(drafts, at, func(drafts []draft) []Finding { return ix.measure(drafts, w.opts.Broker) })
 	for _, k := range all {
-		if !w.forgot {
-			w.ledger.withdraw(k)
-		}
+		w.ledger.withdraw(k)
 	}
-	w.forgot = false
 	w.ledger.trim()
 }
 
@@ -283,27 +311,30 @@ func (w *Watch) Changes() []Change {
 	return w.ledger.changes()
 }
 
-// Change is a finding with sessions that show it and did not before.
+// Change is a finding with sessions that show it and did not before, or that is more severe
+// than what was told of them.
 type Change struct {
 	// Finding is its place in Findings; ID is its own for as long as it is kept.
 	// New says that it was not there before.
 	Finding, ID int
 	New         bool
-	// Sessions are those that were not told yet, at most 1,000; More counts the others.
+	// Sessions are those that were not told yet as so severe, at most 1,000; More counts the
+	// others. Of a finding that got worse by itself it is one.
 	Sessions []*decode.Session
 	More     int
 }
 
-// Findings returns the findings since the beginning, as Analyzer.Findings does.
-// Sessions, First and Last of each are of all time, and so are takeovers; its other facts, names and evidence are of
-// the sessions that were kept when one last showed it.
+// Findings returns the findings since the beginning, as Analyzer.Findings does, and none is
+// left out. Sessions, First and Last of each are of all time, and so are takeovers and
+// Severity; its other facts, names and evidence are of the sessions that were kept when one
+// last showed it, and of one of them where several are joined.
 func (w *Watch) Findings() []Finding {
 	w.analyse()
 	return w.ledger.findings()
 }
 
-// Omitted is how many findings there are beyond those that Findings returns.
-func (w *Watch) Omitted() int { return w.ledger.omitted }
+// Omitted is 0: findings beyond the Limits are joined, and counted by Evicted.
+func (w *Watch) Omitted() int { return 0 }
 
 // Sessions returns the sessions that are kept, in order of time.
 func (w *Watch) Sessions() []*decode.Session {
@@ -311,14 +342,14 @@ func (w *Watch) Sessions() []*decode.Session {
 	return w.window.Sessions()
 }
 
-// Totals counts all sessions since the beginning. ClientIDs and Clients count one again
-// that was forgotten meanwhile. ConnackMedianMS is of the sessions that are kept.
+// Totals counts all sessions since the beginning. ClientIDs, Clients and Brokers count one
+// again that was forgotten meanwhile, which they are after Limits.ClientIDs others.
+// ConnackMedianMS is of the sessions that are kept.
 func (w *Watch) Totals() Totals {
 	w.analyse()
 	t := w.window.Totals()
 	t.Connections = w.connections - w.window.index().folded - w.pastFolded
-	t.ClientIDs, t.Clients = w.ids.count, w.clients.count
-	t.Brokers = max(t.Brokers, len(w.brokers))
+	t.ClientIDs, t.Clients, t.Brokers = w.ids.count, w.clients.count, w.endpoints.count
 	p := w.past.totals()
 	for _, c := range []struct{ sum, past *int }{
 		{&t.Sessions, &p.Sessions}, {&t.Accepted, &p.Accepted}, {&t.Rejected, &p.Rejected}, {&t.Unanswered, &p.Unanswered},

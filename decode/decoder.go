@@ -83,6 +83,8 @@ type Decoder struct {
 	inflaters    ws.Budget
 	// held is how many bytes of memory wait in all connections, see maxHeld.
 	held, maxHeld int
+	// reset is how the clock of the packets was set a moment ago.
+	reset reset
 	// untold is used by Tell, again and again.
 	untold []untold
 	// settling settles connections that have ended; nil when that is done at

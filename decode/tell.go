@@ -51,6 +51,9 @@ func (d *Decoder) AddBatch(b *capture.Batch) {
 		var places [lookAhead]tcp.Place
 		for i := range group {
 			d.frame(&group[i], &frames[i])
+			if d.reset.by != 0 {
+				frames[i].at.Nano = d.reset.stamp(frames[i].at.Nano)
+			}
 		}
 		for i := range group {
 			places[i] = d.table.Look(frames[i].hash)
@@ -71,6 +74,7 @@ func (d *Decoder) Tell(now int64, all bool) {
 	if now > d.end.Nano {
 		d.end.Nano = now
 	}
+	d.reset.passes(now)
 	d.table.Advance(now)
 	d.untold = d.untold[:0]
 	due := all

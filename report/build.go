@@ -170,6 +170,9 @@ func findingOf(f *analyze.Finding, advice []kb.Advice, lang kb.Lang) (Finding, s
 		Facts:    f.Facts,
 		Advice:   []Advice{},
 	}
+	if j := f.Joined; j != nil {
+		out.Joined = &Joined{Sessions: j.Sessions, OtherBrokers: j.Brokers}
+	}
 	for _, e := range f.Evidence {
 		s := e.Session
 		out.Evidence = append(out.Evidence, Evidence{

@@ -78,6 +78,10 @@ func describe(f *analyze.Finding, lang kb.Lang) description {
 	if worked := workedInWords(f, lang); worked != "" {
 		d.summary = worked + gap(lang) + d.summary
 	}
+	if j := f.Joined; j != nil {
+		others := gap(lang) + say(lang, joinedFindings, values{"brokers": j.Brokers, "n": f.Sessions})
+		d.summary, d.answer = d.summary+others, d.answer+others
+	}
 	return d
 }
 
@@ -106,9 +110,13 @@ func workedInWords(f *analyze.Finding, lang kb.Lang) string {
 
 // valuesOf names what the sentences about a finding may use.
 func valuesOf(f *analyze.Finding, lang kb.Lang) values {
+	sessions := f.Sessions
+	if f.Joined != nil {
+		sessions = max(f.Joined.Sessions, 1)
+	}
 	v := values{
 		"symptom": f.Symptom, "broker": f.Broker,
-		"n": f.Sessions, "times": times(f.Sessions, lang),
+		"n": sessions, "times": times(sessions, lang),
 		"addrn": len(f.Clients), "Clients": countWord(len(f.Clients), lang),
 	}
 	facts := &f.Facts
@@ -134,7 +142,7 @@ func valuesOf(f *analyze.Finding, lang kb.Lang) values {
 	if len(f.MQTTVersions) == 1 && f.MQTTVersions[0] != "" {
 		v["version"] = say(lang, mqttVersion, values{"version": f.MQTTVersions[0]})
 	}
-	if d := f.Last.Sub(f.First); f.Sessions > 1 && d >= time.Millisecond {
+	if d := f.Last.Sub(f.First); sessions > 1 && f.Joined == nil && d >= time.Millisecond {
 		v["span"] = duration(d, lang)
 	}
 
@@ -157,10 +165,10 @@ func valuesOf(f *analyze.Finding, lang kb.Lang) values {
 	known(v, "told", facts.TakeoverTold)
 	number(v, "port", facts.Port)
 	number(v, "syns", facts.SynAttempts)
-	if n, ok := facts.Takeovers.Get(); ok {
+	if n, ok := facts.Takeovers.Get(); ok && f.Joined == nil {
 		v["ttimes"] = times(n, lang)
 	} else {
-		v["ttimes"] = times(f.Sessions, lang)
+		v["ttimes"] = times(sessions, lang)
 	}
 	span(v, "delay", facts.TakeoverDelayMS, time.Millisecond, lang)
 	if f.Symptom == "closed-before-connack" {

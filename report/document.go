@@ -122,22 +122,34 @@ type Code struct {
 
 // Finding is one symptom at one broker, with advice.
 type Finding struct {
-	Symptom   string       `json:"symptom"`
-	Severity  string       `json:"severity"`
-	Title     string       `json:"title"`
-	Summary   string       `json:"summary"`
-	Broker    string       `json:"broker"`
-	ClientIDs []string     `json:"client_ids"`
-	Clients   []string     `json:"clients"`
-	Codes     []string     `json:"codes"`
-	Versions  []string     `json:"mqtt_versions"`
-	Sessions  int          `json:"sessions"`
-	First     decode.Stamp `json:"first,omitzero"`
-	Last      decode.Stamp `json:"last,omitzero"`
+	Symptom   string   `json:"symptom"`
+	Severity  string   `json:"severity"`
+	Title     string   `json:"title"`
+	Summary   string   `json:"summary"`
+	Broker    string   `json:"broker"`
+	ClientIDs []string `json:"client_ids"`
+	Clients   []string `json:"clients"`
+	Codes     []string `json:"codes"`
+	Versions  []string `json:"mqtt_versions"`
+	Sessions  int      `json:"sessions"`
+	// Joined says that others of the symptom are counted with this finding: a live capture
+	// keeps only so many apart. Sessions, First, Last and takeovers are of all, the rest is of
+	// this one.
+	Joined *Joined      `json:"joined,omitempty"`
+	First  decode.Stamp `json:"first,omitzero"`
+	Last   decode.Stamp `json:"last,omitzero"`
 	// Evidence is capped at analyze.MaxEvidence; Sessions is the whole count.
 	Evidence []Evidence    `json:"evidence"`
 	Facts    analyze.Facts `json:"facts"`
 	Advice   []Advice      `json:"advice"`
+}
+
+// Joined tells apart what a finding that stands for several is of.
+type Joined struct {
+	// Sessions show this one alone, as far as they are kept; OtherBrokers says that others are of
+	// other brokers.
+	Sessions     int  `json:"sessions"`
+	OtherBrokers bool `json:"other_brokers"`
 }
 
 // Evidence points at the packets of one session that show a finding.

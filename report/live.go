@@ -34,6 +34,9 @@ func (h LiveHead) Say(n Notice) string { return h.hide().notice(n).text(h.Lang) 
 // InterfaceName is an interface's name as notices have it.
 func (h LiveHead) InterfaceName(name string) string { return h.Redactor.interfaceName(name) }
 
+// FileName is the name of a file of evidence as notices have it.
+func (h LiveHead) FileName(name string) string { return h.hide().capture(name) }
+
 // Recorded are the records of sessions, under pseudonyms where hide is not nil. They are
 // made when they are asked for, of what the sessions are then.
 func Recorded(sessions []*decode.Session, hide *Redactor) Records {

@@ -350,6 +350,7 @@ func TestJournalNotices(t *testing.T) {
 	if told+left != changes || told > 40 {
 		t.Errorf("%d of %d changes were told in %d lines", told+left, changes, told)
 	}
+	tell("the clock", ClockSet(at(8*time.Hour), -90*time.Second), "WARNING clock-set - the clock was set back by 90 s")
 	// The beginning and the end are always told.
 	for range 100 {
 		tell("the start", Started(noon, []string{"eth0"}, ""), "INFO started eth0 watching eth0")
@@ -374,6 +375,7 @@ func TestEveryNoticeHasWords(t *testing.T) {
 		Started(noon, []string{"eth0", "wg0", "ppp0", "tun0", "any"}, "tcp port 1883 or tcp port 8883"), Started(noon, nil, ""),
 		Ended(noon, time.Hour, 10, 1, 0), Ended(noon, time.Hour, 10, 1, 7),
 		InterfaceDown(noon, "eth0"), InterfaceGone(noon, "eth0"), InterfaceUp(noon, "eth0"),
+		ClockSet(noon, time.Hour), ClockSet(noon, -10*365*24*time.Hour),
 		Dropped(noon, "eth0", 3, 10), Dropped(noon, "eth0", 3, 0), EvidenceFailed(noon, "", os.ErrPermission), EvidenceFailed(noon, "\x1b[2Ja.pcapng", os.ErrPermission),
 	}
 	for _, k := range evictedKinds {

@@ -25,6 +25,8 @@ const (
 	EventEvicted NoticeEvent = "evicted"
 	// EventEvidence: the packets of a handshake could not be kept.
 	EventEvidence NoticeEvent = "evidence-failed"
+	// EventClockSet: the system's clock was set, and with it the packets' times.
+	EventClockSet NoticeEvent = "clock-set"
 )
 
 // Notice is news of a live capture that is of no finding. It has what its event needs;
@@ -44,6 +46,8 @@ type Notice struct {
 	File string
 	// Error is what went wrong, in English.
 	Error string
+	// By is how far the clock was set, back where it is negative.
+	By time.Duration
 	// Lasted, Sessions and Findings are of a capture that ended.
 	Lasted             time.Duration
 	Sessions, Findings int
@@ -90,6 +94,11 @@ func EvidenceFailed(at time.Time, file string, err error) Notice {
 	return Notice{Event: EventEvidence, At: at, File: file, Error: err.Error()}
 }
 
+// ClockSet says that the clock was set, by how much; at is by the clock as it is now.
+func ClockSet(at time.Time, by time.Duration) Notice {
+	return Notice{Event: EventClockSet, At: at, By: by}
+}
+
 // noticeWords are the message and the severity of each event.
 var noticeWords = map[NoticeEvent]struct {
 	text     message
@@ -103,6 +112,7 @@ var noticeWords = map[NoticeEvent]struct {
 	EventDropped:       {noticeDropped, "warning"},
 	EventEvicted:       {noticeEvicted, "warning"},
 	EventEvidence:      {noticeEvidence, "error"},
+	EventClockSet:      {noticeClock, "warning"},
 }
 
 // evictedKinds are the kinds of what is evicted, with a message for so many of one and
@@ -146,6 +156,9 @@ func (n Notice) text(lang kb.Lang) string {
 		if n.Total == 0 {
 			delete(v, "n")
 		}
+	}
+	if n.Event == EventClockSet {
+		v["ahead"], v["span"] = n.By > 0, duration(n.By.Abs(), lang)
 	}
 	if n.Total > 0 && n.Packets >= n.Total {
 		v["share"] = percentOf(n.Total, n.Packets)
@@ -235,6 +248,8 @@ func (s *notices) state(n Notice) *noticeState {
 		fresh.key, fresh.limits, fresh.counts = "evicted "+fresh.key, evictionLimits, true
 	case EventEvidence:
 		fresh.key, fresh.limits = "evidence", failureLimits // files rotate, the disk stays
+	case EventClockSet:
+		fresh.key, fresh.limits = "clock", changeLimits
 	default:
 		return nil
 	}

@@ -283,6 +283,7 @@ const (
 	workedCredentials
 	workedPort
 	workedSeveral
+	joinedFindings
 
 	// Filters.
 	answerNoMatch
@@ -434,6 +435,7 @@ const (
 	noticeUp
 	noticeDropped
 	noticeEvicted
+	noticeClock
 	noticeEvidence
 
 	messages // how many there are

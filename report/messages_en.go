@@ -283,6 +283,7 @@ var english = [messages]string{
 	workedVersion:     "What then worked: another MQTT version; the CONNECT[ in {n|packet|packets} {list}] was accepted.",
 	workedCredentials: "What then worked: other credentials; the CONNECT[ in {n|packet|packets} {list}] was accepted.",
 	workedPort:        "What then worked: another port; the CONNECT[ in {n|packet|packets} {list}] was accepted.",
+	joinedFindings:    "Others like it[{?brokers}, of other brokers,] are counted with it: {n} {n|session|sessions} in all.",
 	workedSeveral:     "What then worked: several changes at once; the CONNECT[ in {n|packet|packets} {list}] was accepted.",
 
 	// Filters.
@@ -434,6 +435,7 @@ var english = [messages]string{
 	noticeGone:         "{names} is gone; waiting for it",
 	noticeUp:           "{names} is back",
 	noticeDropped:      "the kernel dropped {n} {n|packet|packets} of {names} so far[, {share} %]; try --lean or a larger --buffer",
+	noticeClock:        "the clock was set [{?ahead}forward][{!ahead}back] by {span}",
 	noticeEvicted:      "{list} given up so far to stay small; {flag} allows more",
 	noticeEvidence:     "the packets of handshakes are not kept[ in {file}]: {error}",
 }

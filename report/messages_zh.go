@@ -283,6 +283,7 @@ var chinese = [messages]string{
 	workedVersion:     "之后奏效的改动：更换 MQTT 版本；[数据包 {list} 中的] CONNECT 被接受。",
 	workedCredentials: "之后奏效的改动：更换凭据；[数据包 {list} 中的] CONNECT 被接受。",
 	workedPort:        "之后奏效的改动：改用其他端口；[数据包 {list} 中的] CONNECT 被接受。",
+	joinedFindings:    "[{?brokers}其他代理上的]同类问题一并计入：共 {n} 个会话。",
 	workedSeveral:     "之后奏效的改动：同时作了几项改动；[数据包 {list} 中的] CONNECT 被接受。",
 
 	// Filters.
@@ -434,6 +435,7 @@ var chinese = [messages]string{
 	noticeGone:         "{names} 已消失；等待其恢复",
 	noticeUp:           "{names} 已恢复",
 	noticeDropped:      "内核至今丢弃了 {names} 的 {n} 个数据包[（{share} %）]；可试 --lean 或更大的 --buffer",
+	noticeClock:        "系统时钟被[{?ahead}拨快][{!ahead}拨慢] {span}",
 	noticeEvicted:      "为节省内存，至今已放弃 {list}；用 {flag} 可保留更多",
 	noticeEvidence:     "握手的数据包未能保存[到 {file}]：{error}",
 }

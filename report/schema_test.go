@@ -86,7 +86,7 @@ var formOfField = map[string]object{
 	"happeningSession.Code":  {{"type", "string"}, {"pattern", "^0x[0-9a-f]{2}$"}},
 	"noticeLine.Severity":    {{"enum", []string{"error", "warning", "info"}}},
 	"noticeLine.Kind":        {{"enum", []string{"connections", "sessions", "client-ids", "findings"}}},
-	"noticeLine.Event": {{"enum", []NoticeEvent{EventStarted, EventEnded, EventInterfaceDown, EventInterfaceGone, EventInterfaceUp,
+	"noticeLine.Event": {{"enum", []NoticeEvent{EventStarted, EventEnded, EventInterfaceDown, EventInterfaceGone, EventInterfaceUp, EventClockSet,
 		EventDropped, EventEvicted, EventEvidence}}},
 	"Finding.Severity": {{"enum", []string{"error", "warning", "info"}}},
 	"Cause.Status":     {{"enum", []kb.Status{kb.Supported, kb.Contradicted, kb.Possible}}},

@@ -37,6 +37,7 @@ type Source struct {
 	// mu guards what other goroutines ask for.
 	mu          sync.Mutex
 	closed      bool
+	hurry       bool
 	info        capture.Info
 	first, last int64
 	events      []Event
@@ -292,6 +293,24 @@ func (s *Source) Wake() {
 	}
 }
 
+// Hurry has Read give out from now on all that is there, though another interface may still
+// hold what is earlier: for the end of a capture.
+func (s *Source) Hurry() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hurry = true
+}
+
+// ClockSet says that the clock was set by so much: the capture began as long ago by the new
+// one.
+func (s *Source) ClockSet(by time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.first != 0 {
+		s.first, s.last = s.first+int64(by), s.last+int64(by)
+	}
+}
+
 func (s *Source) nudge() {
 	var one [8]byte
 	binary.NativeEndian.PutUint64(one[:], 1)
@@ -386,7 +405,7 @@ const pressedEvery = 10 * time.Millisecond
 // that is there settles, or 0. s.mu is held.
 func (s *Source) fill(b *capture.Batch, now time.Time) (due int64) {
 	until := int64(math.MaxInt64)
-	if len(s.devices) > 1 {
+	if len(s.devices) > 1 && !s.hurry {
 		until = now.UnixNano() - settled
 	}
 	for len(b.Packets) < maxBatch {

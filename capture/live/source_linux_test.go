@@ -169,6 +169,18 @@ func TestReadSettles(t *testing.T) {
 			t.Errorf("then %s", got)
 		}
 	})
+	t.Run("in a hurry", func(t *testing.T) {
+		s := pretend(t, 8, ethernet, ethernet)
+		put(s, 0, 0, stamp(0))
+		put(s, 1, 0, stamp(time.Millisecond))
+		if got := read(t, s, &b); got != "" {
+			t.Errorf("at first %s", got)
+		}
+		s.Hurry()
+		if read(t, s, &b); len(b.Packets) != 2 || b.Packets[0].Interface != 1 {
+			t.Errorf("at the end %v", b.Packets)
+		}
+	})
 	t.Run("clock set back", func(t *testing.T) {
 		s := pretend(t, 8, ethernet, ethernet)
 		put(s, 0, 0, stamp(-time.Hour))

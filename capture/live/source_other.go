@@ -35,6 +35,12 @@ func Interfaces() ([]Interface, error) { return nil, unsupported() }
 // Read fails.
 func (*Source) Read(*capture.Batch, time.Duration) error { return unsupported() }
 
+// Hurry does nothing.
+func (*Source) Hurry() {}
+
+// ClockSet does nothing.
+func (*Source) ClockSet(time.Duration) {}
+
 // Wake does nothing.
 func (*Source) Wake() {}
 

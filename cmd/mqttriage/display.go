@@ -141,7 +141,7 @@ func (c *display) draw(w *watcher, now time.Time) error {
 	picture := report.Watching{
 		Doc: c.doc, Now: now, Started: c.v.started,
 		PacketsPerSecond: c.rates.perPackets, BitsPerSecond: c.rates.perBits, ConnectsPerSecond: c.rates.perOpened,
-		Open: w.watch.Open(), Recent: report.Recorded(newest, c.v.redactor), Evidence: n.evidence.Name, Notes: c.notes(),
+		Open: w.watch.Open(), Recent: report.Recorded(newest, c.v.redactor), Evidence: c.v.head.FileName(n.evidence.Name), Notes: c.notes(),
 		Evicted: map[string]uint64{},
 	}
 	evicted := w.watch.Evicted()

@@ -148,16 +148,20 @@ func (f *liveFlags) check() error {
 	if f.width != 0 && (f.width < report.MinWidth || f.width > report.MaxWidth) {
 		return hint("--width 80", "invalid width %d", f.width)
 	}
-	for _, least := range []struct {
-		flag string
-		v    int
+	for _, limit := range []struct {
+		flag    string
+		v, most int
 	}{
-		{"buffer", f.buffer}, {"write-size", f.evidence.size}, {"write-files", f.evidence.files}, {"max-connections", f.connections},
-		{"max-sessions", f.limits.Sessions}, {"max-client-ids", f.limits.ClientIDs}, {"max-findings", f.limits.Findings},
+		{"buffer", f.buffer, 1 << 10}, {"write-size", f.evidence.size, 1 << 20}, {"write-files", f.evidence.files, 1 << 16},
+		{"max-connections", f.connections, 1 << 20}, {"max-sessions", f.limits.Sessions, 1 << 20},
+		{"max-client-ids", f.limits.ClientIDs, 1 << 24}, {"max-findings", f.limits.Findings, 1 << 16},
 	} {
-		if least.v < 1 {
-			return fmt.Errorf("invalid --%s %d: it must be at least 1", least.flag, least.v)
+		if limit.v < 1 || limit.v > limit.most {
+			return fmt.Errorf("invalid --%s %d: it must be 1 to %d", limit.flag, limit.v, limit.most)
 		}
+	}
+	if f.every > 0 && !f.toFile() && slices.Contains([]string{"html", "csv"}, f.format.value) {
+		return hint("-o FILE keeps one file up to date", "--every writes one %s after the other to standard output, which nothing reads", f.format.value)
 	}
 	for _, d := range []struct {
 		flag string
@@ -306,7 +310,7 @@ func (s *streams) live(f *liveFlags) error {
 			return &exitError{exitFailed, hint("another address or port: --metrics 127.0.0.1:9893", "serve metrics: %w", cause(err))}
 		}
 		w.metrics = metrics.New(version())
-		server := metrics.Serve(listener, w.metrics.Handler(w.healthy))
+		server := metrics.Serve(listener, w.metrics.Handler(w.health.check))
 		defer server.Close()
 	}
 	confined, err := confine.Confine(f.confinement())
@@ -390,9 +394,13 @@ func (s *streams) listInterfaces() error {
 
 // terminal is standard output where that is one which can be drawn on.
 func (s *streams) terminal() *os.File {
-	file, ok := s.out.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) || os.Getenv("TERM") == "dumb" {
+	if !isTerminal(s.out) || os.Getenv("TERM") == "dumb" {
 		return nil
 	}
-	return file
+	return s.out.(*os.File)
+}
+
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
 }

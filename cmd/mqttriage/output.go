@@ -39,11 +39,10 @@ func render(f *readFlags, out io.Writer, doc *report.Document) error {
 // tableOptions fits the table to the terminal, if there is one. What the user
 // says wins over NO_COLOR (https://no-color.org).
 func tableOptions(f *readFlags, out io.Writer) report.TableOptions {
-	file, isFile := out.(*os.File)
-	terminal := isFile && term.IsTerminal(int(file.Fd()))
+	terminal := isTerminal(out)
 	opts := report.TableOptions{Width: f.width}
 	if opts.Width == 0 && terminal {
-		if columns, _, err := term.GetSize(int(file.Fd())); err == nil {
+		if columns, _, err := term.GetSize(int(out.(*os.File).Fd())); err == nil {
 			opts.Width = columns
 		}
 	}

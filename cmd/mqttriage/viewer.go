@@ -46,17 +46,14 @@ func (v *viewer) begin(w *watcher) error {
 	for _, t := range f.filter.terms() {
 		v.head.Filters = append(v.head.Filters, t.String())
 	}
-	// Standard output is for reports and what is news of them; where it takes one
-	// document of another format, news go to standard error.
-	toFile := f.output != "" && f.output != "-"
 	v.lines = v.s.out
 	switch {
-	case f.format.value == "ndjson" && !toFile:
+	case f.format.value == "ndjson" && !f.toFile():
 		var err error
 		if v.stream, err = report.NewLiveStream(v.s.out, v.head); err != nil {
 			return err
 		}
-	case f.format.value != "table" && !toFile:
+	case f.linesToErr():
 		v.lines = v.s.err
 	default:
 		if terminal := v.s.terminal(); terminal != nil && !f.noScreen {
@@ -75,10 +72,24 @@ func (v *viewer) begin(w *watcher) error {
 	return v.notice(report.Started(now, f.interfaces, v.head.Expression))
 }
 
+// toFile reports that reports go to a file.
+func (f *liveFlags) toFile() bool { return f.output != "" && f.output != "-" }
+
+// linesToErr reports that news go to standard error, because standard output takes reports of
+// a format that has no lines of news.
+func (f *liveFlags) linesToErr() bool {
+	return !f.toFile() && f.format.value != "table" && f.format.value != "ndjson"
+}
+
 // happened tells of what is no finding.
 func (v *viewer) happened(n news) error {
 	for _, e := range n.events {
 		if err := v.notice(eventNotice(e)); err != nil {
+			return err
+		}
+	}
+	if n.set != 0 {
+		if err := v.notice(report.ClockSet(n.at, n.set)); err != nil {
 			return err
 		}
 	}
@@ -226,10 +237,10 @@ func (v *viewer) write(doc *report.Document) error {
 	if v.stream != nil {
 		return v.stream.Report(doc)
 	}
-	if v.screen != nil && (f.output == "" || f.output == "-") {
+	if v.screen != nil && !v.f.toFile() {
 		return v.screen.show(func() error { return v.s.write(f, nil, doc) })
 	}
-	if f.output == "" || f.output == "-" {
+	if !v.f.toFile() {
 		if v.reports++; v.reports > 1 && f.format.value == "table" {
 			if _, err := io.WriteString(v.s.out, "\n"); err != nil {
 				return fmt.Errorf("write the report: %w", err)

@@ -2,9 +2,10 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io"
 	"os"
-	"os/signal"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -25,16 +26,22 @@ const (
 	// written, what goes wrong is reported in half a second.
 	tick = 200 * time.Millisecond
 	// maxUntold bounds the sessions that wait for the analysis; then packets wait.
-	maxUntold = 1 << 16
+	maxUntold = 1 << 12
 	// leisure is how many times as long as an analysis took it waits before the next, so that
 	// it takes a twentieth of a processor; but no longer than maxLeisure, for what is found
 	// is to be told within a second.
 	leisure    = 20
 	maxLeisure = 400 * time.Millisecond
+	// maxDrift is how much the clock may be off from how long it was, before it was set.
+	maxDrift = time.Second
+	// farewell is for how long a reader may stall that is still to take what was said, where
+	// the end was asked for by a program.
+	farewell = 2 * time.Second
 )
 
 // watcher runs a live capture. One goroutine takes packets and follows connections, which
-// must never wait long; the other analyses, and writes all there is to write.
+// must never wait long; the other analyses, and says all there is to say, which outlets
+// write. A third takes orders.
 type watcher struct {
 	s        *streams
 	f        *liveFlags
@@ -43,14 +50,18 @@ type watcher struct {
 	evidence *slice.Evidence  // nil without --write
 	metrics  *metrics.Metrics // nil without --metrics
 	confined confine.Report
+	// outlets write what goes to the standard streams, where they are no terminal.
+	outlets []*outlet
 
-	// untold is what the next news has so far; it is the first goroutine's.
+	// untold is what the next news has so far, and clock when it was looked at; they are the
+	// first goroutine's.
 	untold news
+	clock  time.Time
 	queue  chan news
-	// stop and ask are asked of it: to end, and to tell all there is for a report.
-	stop, ask atomic.Bool
-	// heard is when the first goroutine last spoke, in nanoseconds since 1970.
-	heard atomic.Int64
+	// stop and ask are asked of it: to end, and to tell all there is for a report. hasty: the
+	// end was asked for by a program.
+	stop, ask, hasty atomic.Bool
+	health           health
 
 	// The rest is the second one's.
 	watch  *analyze.Watch
@@ -59,6 +70,8 @@ type watcher struct {
 	// due is when the next analysis may be.
 	due     time.Time
 	changed bool
+	// mute is why nothing more can be said, once that was told.
+	mute error
 }
 
 // news is what came since the news before, and how the capture is by now.
@@ -69,17 +82,20 @@ type news struct {
 	stats        decode.Stats
 	kernel       live.Stats
 	events       []live.Event
-	evidence     slice.EvidenceStats
-	evidenceErr  error
+	// set is by how much the clock was set since the news before.
+	set         time.Duration
+	evidence    slice.EvidenceStats
+	evidenceErr error
 	// asked: a report is to be made of it.
 	asked bool
 }
 
 func newWatcher(s *streams, f *liveFlags, source *live.Source, base *kb.Base, redactor *report.Redactor) *watcher {
-	w := &watcher{s: s, f: f, source: source, queue: make(chan news, 4)}
+	w := &watcher{s: s, f: f, source: source, queue: make(chan news, 1), clock: time.Now()}
 	w.watch = analyze.NewWatch(analyze.Options{Ports: f.filter.ports, Broker: string(f.broker)}, f.limits)
 	w.viewer = viewer{s: s, f: f, base: base, redactor: redactor, started: time.Now()}
-	w.heard.Store(time.Now().UnixNano())
+	w.health.heard(w.clock)
+	w.health.analysed(w.clock)
 	return w
 }
 
@@ -102,84 +118,84 @@ func (f *liveFlags) wants(s *decode.Session) bool {
 
 // run captures until a signal or the end of --for.
 func (w *watcher) run(signals <-chan os.Signal) error {
+	defer w.speakBeside()()
 	if err := w.viewer.begin(w); err != nil {
 		return err
 	}
 	defer w.viewer.leave()
-
-	defer insist()()
+	over := make(chan struct{})
+	defer close(over)
+	go w.takeOrders(signals, over)
 	failed := make(chan error, 1)
 	go func() {
 		failed <- w.capture()
 		close(w.queue)
 	}()
-	stop := func() {
-		w.stop.Store(true)
-		w.source.Wake()
-	}
-	ask := func() {
-		w.ask.Store(true)
-		w.source.Wake()
-	}
-	var over, again <-chan time.Time
-	if w.f.duration > 0 {
-		over = time.After(w.f.duration)
-	}
-	if w.f.every > 0 {
-		ticker := time.NewTicker(w.f.every)
-		defer ticker.Stop()
-		again = ticker.C
-	}
-	var err error
-	fail := func(e error) {
-		if e != nil && err == nil {
-			err = e
-			stop()
+	var errs []error
+	for n := range w.queue {
+		err := cmp.Or(w.take(n), w.muted())
+		w.health.analysed(time.Now())
+		if err != nil && len(errs) == 0 {
+			errs = append(errs, err)
+			w.end()
 		}
 	}
-	for open := true; open; {
-		select {
-		case n, more := <-w.queue:
-			if open = more; more {
-				fail(w.take(n))
-			}
-		case sig := <-signals:
-			if slices.Contains(reportSignals, sig) {
-				ask()
-			} else {
-				stop()
-			}
-		case <-again:
-			ask()
-		case <-over:
-			stop()
-		}
+	if err := <-failed; err != nil {
+		errs = append(errs, fmt.Errorf("capture: %w", err))
 	}
-	if e := <-failed; err == nil && e != nil {
-		err = fmt.Errorf("capture: %w", e)
-	}
-	return cmp.Or(err, w.finish())
+	return several(append(errs, w.finish()...))
 }
 
-// insist ends the program at the second signal to end, whatever it waits for: standard output
-// may be a pipe that nobody reads.
-func insist() (stop func()) {
-	ends := make(chan os.Signal, 2)
-	signal.Notify(ends, endSignals...)
-	go func() {
-		for n := 1; ; n++ {
-			if _, open := <-ends; !open {
-				return
-			}
-			if n == 2 {
-				os.Exit(exitFailed)
-			}
+// speakBeside has outlets write what is said to the standard streams, until it is undone.
+func (w *watcher) speakBeside() (undo func()) {
+	plain := *w.s
+	beside := func(to *io.Writer, name string) {
+		if !isTerminal(*to) {
+			o := newOutlet(*to, name)
+			w.outlets, *to = append(w.outlets, o), o
 		}
-	}()
-	return func() {
-		signal.Stop(ends)
-		close(ends)
 	}
+	beside(&w.s.out, "standard output")
+	if w.f.linesToErr() {
+		beside(&w.s.err, "standard error")
+	}
+	return func() { *w.s = plain }
+}
+
+// muted is why nothing can be said any more, where that is all there is to do. Else it is told
+// once, and the capture goes on.
+func (w *watcher) muted() error {
+	for _, o := range w.outlets {
+		err := o.Failed()
+		switch {
+		case err == nil || w.mute != nil:
+		case !w.f.elsewhere():
+			return err
+		default:
+			w.mute = err
+			w.s.note("%v; going on without it", err)
+		}
+	}
+	return nil
+}
+
+// elsewhere reports that there is more to do than to write to the standard streams.
+func (f *liveFlags) elsewhere() bool {
+	return f.toFile() || f.evidence.file != "" || f.metrics != ""
+}
+
+// several are errors as one, each said once; nil if there is none.
+func several(errs []error) error {
+	var said []error
+	for _, err := range errs {
+		if err != nil && !slices.ContainsFunc(said, func(e error) bool { return e.Error() == err.Error() }) {
+			said = append(said, err)
+		}
+	}
+	if len(said) > 1 {
+		return &problemList{errors.Join(said...)}
+	}
+	return errors.Join(said...)
 }
 
 // capture takes packets until it is told to stop.
@@ -195,12 +211,12 @@ func (w *watcher) capture() error {
 		}
 		asked := w.ask.Swap(false)
 		if asked {
-			if err := w.rest(&batch); err != nil {
+			if err := w.await(&batch, outstanding(len(w.f.interfaces))); err != nil {
 				return err
 			}
 		}
 		now := time.Now()
-		if now.Before(due) && !asked {
+		if now.Before(due) && !asked && w.waiting() < maxUntold {
 			continue
 		}
 		due = now.Add(tick)
@@ -208,28 +224,48 @@ func (w *watcher) capture() error {
 	}
 }
 
-// rest takes the packets that the kernel still holds.
-func (w *watcher) rest(batch *capture.Batch) error {
-	// The ring hands packets out after 50 ms at most; those of several are put in order for
-	// another 100 ms.
-	wait := 60 * time.Millisecond
-	if len(w.f.interfaces) > 1 {
-		wait = 155 * time.Millisecond
+// outstanding is after what time packets are certain to have been given out by the kernel: in
+// 50 ms, and those of several interfaces are put in order for another 100 ms.
+func outstanding(interfaces int) time.Duration {
+	if interfaces > 1 {
+		return 155 * time.Millisecond
 	}
-	for due := time.Now().Add(wait); ; {
-		err := w.source.Read(batch, max(time.Until(due), 0))
-		if err != nil {
+	return 60 * time.Millisecond
+}
+
+// await takes packets for a time.
+func (w *watcher) await(batch *capture.Batch, wait time.Duration) error {
+	for due := time.Now().Add(wait); time.Now().Before(due); {
+		if err := w.source.Read(batch, time.Until(due)); err != nil {
 			return err
 		}
 		w.add(batch)
-		if !time.Now().Before(due) {
-			return nil
-		}
 	}
+	return nil
 }
+
+// rest takes the packets that the kernel still holds, for the end.
+func (w *watcher) rest(batch *capture.Batch) error {
+	if err := w.await(batch, outstanding(1)); err != nil {
+		return err
+	}
+	w.source.Hurry()
+	for until := time.Now().Add(tick); time.Now().Before(until); {
+		err := w.source.Read(batch, 0)
+		if err != nil || len(batch.Packets) == 0 {
+			return err
+		}
+		w.add(batch)
+	}
+	return nil
+}
+
+// waiting is how many sessions wait for the analysis.
+func (w *watcher) waiting() int { return len(w.untold.early) + len(w.untold.ended) }
 
 // add adds packets.
 func (w *watcher) add(batch *capture.Batch) {
+	w.mindClock(time.Now())
 	if len(batch.Packets) == 0 {
 		return
 	}
@@ -241,13 +277,28 @@ func (w *watcher) add(batch *capture.Batch) {
 	w.decoder.AddBatch(batch)
 }
 
+// mindClock notices that the system's clock was set, by which packets have their times.
+func (w *watcher) mindClock(now time.Time) {
+	set := now.Round(0).Sub(w.clock.Round(0)) - now.Sub(w.clock)
+	w.clock = now
+	if set.Abs() > maxDrift {
+		w.decoder.ClockSet(now.UnixNano(), set)
+		w.source.ClockSet(set)
+		for _, s := range slices.Concat(w.untold.early, w.untold.ended) {
+			s.ClockSet(set)
+		}
+		w.untold.set += set
+	}
+}
+
 // tell hands over what there is, unless the analysis is busy and there is little.
 func (w *watcher) tell(now time.Time, asked bool) {
-	w.heard.Store(now.UnixNano())
+	w.health.heard(now)
+	w.mindClock(now)
 	w.decoder.Tell(now.UnixNano(), asked)
 	w.gather(now)
 	w.untold.asked = asked
-	if asked || len(w.untold.early)+len(w.untold.ended) >= maxUntold {
+	if asked || w.waiting() >= maxUntold {
 		w.queue <- w.untold
 		w.untold = news{}
 		return
@@ -275,6 +326,9 @@ func (w *watcher) gather(now time.Time) {
 
 // take takes news, and analyses when it is time to.
 func (w *watcher) take(n news) error {
+	if n.set != 0 {
+		w.watch.ClockSet(n.set)
+	}
 	for _, s := range n.early {
 		w.watch.Early(s)
 	}
@@ -337,18 +391,21 @@ func (w *watcher) input(n news) report.Input {
 }
 
 // finish ends all connections and writes the last report. The other goroutine is over.
-func (w *watcher) finish() error {
+func (w *watcher) finish() (errs []error) {
 	now := time.Now()
+	w.mindClock(now)
 	w.decoder.Tell(now.UnixNano(), true)
 	w.decoder.Close()
 	w.gather(now)
+	kept := make(chan error, 1)
+	if w.evidence != nil {
+		// A disk may take its time, during which the report is made.
+		go func() { kept <- w.evidence.Close() }()
+	}
 	w.watch.Last()
 	n := w.untold
-	if w.evidence != nil {
-		if err := w.evidence.Close(); err != nil {
-			n.evidenceErr = err
-		}
-		n.evidence = w.evidence.Stats()
+	if n.set != 0 {
+		w.watch.ClockSet(n.set)
 	}
 	for _, s := range n.early {
 		w.watch.Early(s)
@@ -358,13 +415,31 @@ func (w *watcher) finish() error {
 	}
 	w.last = n
 	w.measure()
-	// The report is written even if the lines cannot be: it may go elsewhere.
-	return cmp.Or(w.viewer.happened(n), w.analyse(now), w.viewer.end(w, now))
+	// The report is written even if the lines cannot be, or the evidence: it may go elsewhere.
+	errs = append(errs, w.viewer.happened(n), w.analyse(now), w.viewer.end(w, now))
+	if w.evidence != nil {
+		if err := <-kept; err != nil {
+			w.s.note("%v", err)
+		}
+	}
+	patience := time.Duration(0)
+	if w.hasty.Load() {
+		patience = farewell
+	}
+	for _, o := range w.outlets {
+		errs = append(errs, o.Flush(patience))
+	}
+	return errs
 }
 
 // measure sets the metrics that are how the capture is.
 func (w *watcher) measure() {
 	m, n := w.metrics, &w.last
+	interfaces := slices.Clone(n.kernel.Interfaces)
+	for i := range interfaces {
+		interfaces[i].Name = w.viewer.head.InterfaceName(interfaces[i].Name)
+	}
+	w.health.sees(interfaces)
 	if m == nil {
 		return
 	}
@@ -372,7 +447,7 @@ func (w *watcher) measure() {
 		Packets: uint64(n.info.Packets), Bytes: uint64(n.info.Bytes), Freezes: n.kernel.Freezes, Undecoded: n.stats.Undecoded,
 		Connections: uint64(n.stats.Connections), Open: uint64(w.watch.Open()),
 	}
-	for _, i := range n.kernel.Interfaces {
+	for _, i := range interfaces {
 		c.Interfaces = append(c.Interfaces, metrics.Interface{Name: i.Name, Up: i.State == live.Up, Received: i.Received, Dropped: i.Dropped})
 	}
 	m.Capture(c)
@@ -382,16 +457,4 @@ func (w *watcher) measure() {
 	m.Evictions("client-ids", uint64(evicted.ClientIDs))
 	m.Evictions("findings", uint64(evicted.Findings))
 	m.Evidence(n.evidence.Packets, n.evidence.Lost, n.evidence.Files)
-}
-
-// silence is after how long without a word of the goroutine that captures something is
-// wrong with it.
-const silence = 5 * time.Second
-
-// healthy reports what is wrong with the capture.
-func (w *watcher) healthy() error {
-	if since := time.Since(time.Unix(0, w.heard.Load())); since > silence {
-		return fmt.Errorf("nothing was captured or analysed for %v", since.Round(time.Second))
-	}
-	return nil
 }
