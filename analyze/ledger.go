@@ -314,7 +314,7 @@ func (l *ledger) findings() []Finding {
 		found[i] = n.finding
 		found[i].Sessions, found[i].First, found[i].Last = n.count, n.first.time(), n.last.time()
 		found[i].Evidence = slices.Clone(n.finding.Evidence)
-		if n.key.rest {
+		if n.key.rest && n.count > n.finding.Sessions {
 			found[i].Joined = &Joined{Sessions: n.finding.Sessions, Brokers: !n.key.broker.IsValid()}
 		}
 		if n.taken > 0 {

@@ -16,11 +16,10 @@ const (
 	// heapGrowth is by how many percent the heap then grows between two
 	// collections: Go's default.
 	heapGrowth = 100
-	// liveHeap is how much memory live takes, of which the larger part is garbage: it has
-	// that much from the start to the end, and not more the longer it runs. Where more is
-	// in use, it takes liveSpare times that.
-	liveHeap  = 24 << 20
-	liveSpare = 2
+	// liveHeap is how much memory live takes, of which half is garbage: it has that much from
+	// the start to the end, and not more the longer it runs. Where more is in use, it takes
+	// as much garbage beside, or half of what is in use.
+	liveHeap = 24 << 20
 )
 
 // limitMemory sets the garbage collector for a command, unless the user has.
@@ -49,7 +48,8 @@ func afterGarbage() {
 	runtime.SetFinalizer(new([16]byte), func(*[16]byte) {
 		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 		metrics.Read(live)
-		debug.SetMemoryLimit(max(liveHeap, liveSpare*int64(live[0].Value.Uint64())))
+		used := int64(live[0].Value.Uint64())
+		debug.SetMemoryLimit(max(liveHeap, used+max(liveHeap/2, used/2)))
 		afterGarbage()
 	})
 }

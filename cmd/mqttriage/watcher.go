@@ -26,7 +26,7 @@ const (
 	// written, what goes wrong is reported in half a second.
 	tick = 200 * time.Millisecond
 	// maxUntold bounds the sessions that wait for the analysis; then packets wait.
-	maxUntold = 1 << 12
+	maxUntold = 1 << 11
 	// leisure is how many times as long as an analysis took it waits before the next, so that
 	// it takes a twentieth of a processor; but no longer than maxLeisure, for what is found
 	// is to be told within a second.
