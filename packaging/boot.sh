@@ -16,7 +16,7 @@ inside() { nsenter -t "$pid" -a "$@"; }
 clean() {
   [ -z "$container" ] || kill "$container" 2>/dev/null || true
   wait 2>/dev/null || true
-  umount -l "$work/root" "$work/tmp" 2>/dev/null || true
+  umount -l "$work/system" "$work/tmp" 2>/dev/null || true
   rm -rf --one-file-system "$work"
 }
 trap clean EXIT
@@ -24,17 +24,17 @@ trap clean EXIT
 native=$(dpkg --print-architecture)
 DIST=$work/dist VERSION=0.0.1 ARCHES=$native packaging/build.sh
 
-mkdir "$work/tmp" "$work/root"
+mkdir "$work/tmp" "$work/system"
 mount -t tmpfs tmpfs "$work/tmp"
 mkdir "$work/tmp/upper" "$work/tmp/work"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$work/tmp/upper,workdir=$work/tmp/work" "$work/root"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$work/tmp/upper,workdir=$work/tmp/work" "$work/system"
 # Only what systemd itself needs; no service of this machine twice.
-rm -rf "$work/root"/etc/systemd/system/*.wants "$work/root"/etc/rc?.d/S*
-echo 0123456789abcdef0123456789abcdef >"$work/root/etc/machine-id"
-cp "$work/dist/mqttriage_0.0.1_$native.deb" "$work/root/mqttriage.deb"
+rm -rf "$work/system"/etc/systemd/system/*.wants "$work/system"/etc/rc?.d/S*
+echo 0123456789abcdef0123456789abcdef >"$work/system/etc/machine-id"
+cp "$work/dist/mqttriage_0.0.1_$native.deb" "$work/system/mqttriage.deb"
 
 # The filter of systemd-nspawn itself knows no landlock.
-systemd-nspawn --directory="$work/root" --machine="mqttriage-test-$$" --private-network --register=no --keep-unit \
+systemd-nspawn --directory="$work/system" --machine="mqttriage-test-$$" --private-network --register=no --keep-unit \
   --system-call-filter="landlock_create_ruleset landlock_add_rule landlock_restrict_self" --boot \
   </dev/null >"$work/boot.log" 2>&1 &
 container=$!
@@ -79,18 +79,24 @@ eventually inside grep -q connection-refused /run/mqttriage/report.md
 get /metrics >"$work/metrics"
 grep -q '^mqttriage_' "$work/metrics" || fail "no metrics"
 
+# Packets wait for five seconds at most until they are written.
+kept() { find "$work/system/var/lib/private/mqttriage" -name 'mqtt-*.pcapng' -size +100c | grep -q .; }
+for _ in 1 2 3; do kept && break; sleep 2; done
+kept || fail "no evidence is written"
+
 inside kill -KILL "$main"
 restarted() { running && [ "$(inside systemctl show -p MainPID --value mqttriage)" != "$main" ] && answers; }
 for _ in 1 2 3; do restarted && break; sleep 5; done
 restarted || fail "killed, it does not come back"
 inside systemctl stop mqttriage
 [ "$(inside systemctl show -p Result --value mqttriage)" = success ] || fail "it does not end well"
-ls "$work/root/var/lib/private/mqttriage/" | grep -q pcapng || fail "no evidence was kept"
+kept || fail "no evidence was kept"
+! journal evidence-failed || fail "it cannot keep evidence"
 
 inside systemctl start mqttriage
 inside dpkg -r mqttriage
 ! running || fail "removed, it runs on"
-[ ! -e "$work/root/etc/systemd/system/multi-user.target.wants/mqttriage.service" ] || fail "removed, it stays enabled"
+[ ! -e "$work/system/etc/systemd/system/multi-user.target.wants/mqttriage.service" ] || fail "removed, it stays enabled"
 inside dpkg -P mqttriage
-[ ! -e "$work/root/var/lib/private/mqttriage" ] || fail "purged, the evidence stays"
+[ ! -e "$work/system/var/lib/private/mqttriage" ] || fail "purged, the evidence stays"
 echo "packaging: the service holds"

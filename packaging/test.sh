@@ -58,7 +58,7 @@ for capture in any-interface_takeover-loop_xz mosquitto-2.0.11_tls_untrusted-ca_
 done
 
 # Install, change the settings, install again, remove, purge.
-root=$work/root
+root=$work/system
 mkdir -p "$root/var/lib/dpkg/info" "$root/var/lib/dpkg/updates" "$root/var/log"
 touch "$root/var/lib/dpkg/status"
 throwaway() { dpkg --root="$root" --log=/dev/null --force-not-root --force-script-chrootless --force-confold "$@" >>"$work/dpkg.log" 2>&1 || { cat "$work/dpkg.log"; fail "dpkg $*"; }; }

@@ -205,6 +205,16 @@ func converse(random *rand.Rand, s script, answers []byte, wrap func([]byte) []b
 // file is the conversation's capture, cut to a snap length.
 func (c conversation) file(t testing.TB, snap int) []byte {
 	t.Helper()
+	var packets []capture.Packet
+	for i, f := range c.frames {
+		packets = append(packets, capture.Packet{Nano: 1_700_000_000e9 + int64(i)*1e6, Length: len(f), Data: f[:min(len(f), snap)]})
+	}
+	return pcapng(t, packets)
+}
+
+// pcapng is a file of packets of one interface.
+func pcapng(t testing.TB, packets []capture.Packet) []byte {
+	t.Helper()
 	var out bytes.Buffer
 	w, err := pcapfile.NewWriter(&out, "test")
 	if err != nil {
@@ -213,9 +223,8 @@ func (c conversation) file(t testing.TB, snap int) []byte {
 	if _, err := w.Interface(capture.LinkEN10MB, "eth0"); err != nil {
 		t.Fatal(err)
 	}
-	for i, f := range c.frames {
-		p := capture.Packet{Nano: 1_700_000_000e9 + int64(i)*1e6, Length: len(f), Data: f[:min(len(f), snap)]}
-		if err := w.Packet(&p, ""); err != nil {
+	for i := range packets {
+		if err := w.Packet(&packets[i], ""); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -109,11 +109,14 @@ type Evidence struct {
 	started time.Time
 	elapsed time.Duration
 	mute    float64 // packets of connections that say nothing may be written
+	// parted counts the connections of which packets wait behind one that was written.
+	parted int
 
 	packets, givenUp uint64
 	looked           time.Duration // when the file was last looked for
 	failure          string        // the last error that was told
 	trouble          error         // one between two Ticks
+	finished         bool
 }
 
 // NewEvidence begins the first file. Its error says what can be done about it.
@@ -267,7 +270,7 @@ func (e *Evidence) keep(now time.Time) error {
 		e.looked = e.elapsed
 	}
 	if e.files.old(now) {
-		if err := e.rotate(); err != nil {
+		if err := e.rotate(e.latest.Nano); err != nil {
 			return err
 		}
 	}
@@ -299,12 +302,26 @@ func (e *Evidence) Stats() EvidenceStats {
 	}
 }
 
-// Close writes what waits, and ends the file.
-func (e *Evidence) Close() error {
+// Finish writes what waits, and ends the file. All of it is the system's then, and outlives
+// the program; that it reaches the disk is begun, and not waited for. Only Stats,
+// which is final, and Close may be called after it. An error says why packets are
+// lost.
+func (e *Evidence) Finish() error {
+	if e.finished {
+		return nil
+	}
+	e.finished = true
 	e.table.Flush()
 	e.release(true)
-	e.finish()
-	return e.told(e.files.close())
+	e.until(e.latest.Nano)
+	return e.told(cmp.Or(e.files.end(), e.trouble))
+}
+
+// Close finishes, unless that was done, and waits until all of it is on the disk and
+// outlives a power cut. An error of the disk says that some may not.
+func (e *Evidence) Close() error {
+	err := e.Finish()
+	return cmp.Or(err, e.told(e.files.reap(true)))
 }
 
 // open returns who follows a connection.
@@ -331,9 +348,13 @@ func (e *Evidence) begin() {
 	e.files.pending = e.files.pending[:0]                  // the file has its header
 }
 
-// rotate ends the file and begins the next.
-func (e *Evidence) rotate() error {
-	e.finish()
+// rotate ends the file, which has the capture up to a time, and begins the next. It goes up to
+// the first packet that waits, at most, for that may be an answer.
+func (e *Evidence) rotate(nano int64) error {
+	if e.queue.len() > 0 {
+		nano = min(nano, e.queue.packets[e.queue.first].nano)
+	}
+	e.until(nano)
 	err := e.files.next()
 	e.begin()
 	return err
@@ -347,14 +368,14 @@ func (e *Evidence) reopen() error {
 	return err
 }
 
-// finish says until when the capture went on: silence until then is part of what is
-// known. It is an empty record of the last packet.
-func (e *Evidence) finish() {
-	if e.files.packets == 0 || e.latest.Nano <= e.written || e.latest.Length == 0 {
+// until says until when the capture went on, as far as the file has it: silence until
+// then is part of what is known. It is an empty record of the last packet.
+func (e *Evidence) until(nano int64) {
+	if e.files.packets == 0 || nano <= e.written || e.latest.Length == 0 {
 		return
 	}
 	if index, ok := e.iface(e.latest.Interface, e.latest.Link); ok {
-		p := capture.Packet{Nano: e.latest.Nano, Length: e.latest.Length, Interface: index}
+		p := capture.Packet{Nano: nano, Length: e.latest.Length, Interface: index}
 		e.writer.Packet(&p, "the capture went on until here; this packet is left out") //nolint:errcheck // see begin
 	}
 }
@@ -381,10 +402,13 @@ func (e *Evidence) iface(index int, link capture.LinkType) (int, bool) {
 // record at the end.
 const blockRoom = 1024
 
+// spareShare of a file may stay empty so that it ends between two handshakes.
+const spareShare = 16
+
 // emit writes a packet.
 func (e *Evidence) emit(h *held, data []byte) {
-	if e.files.full(len(data) + blockRoom) {
-		e.rotate() //nolint:errcheck // Tick tries again, and tells
+	if room := len(data) + blockRoom; e.files.full(room, 0) || e.parted == 0 && e.files.full(room, e.options.MaxSize/spareShare) {
+		e.rotate(h.nano) //nolint:errcheck // Tick tries again, and tells
 	}
 	e.nameHosts(h.dialog)
 	index, ok := e.iface(h.iface, h.link)

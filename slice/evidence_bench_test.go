@@ -61,7 +61,7 @@ func newTraffic(e *Evidence, sessions int) *traffic {
 	return t
 }
 
-const publish = "\x30\x3a\x00\x08sensor/7CANARY{\"temperature\":21.5,\"humidity\":44.1,\"n\":1}..."
+const publish = "\x30\x3d\x00\x08sensor/7CANARY{\"temperature\":21.5,\"humidity\":44.1,\"n\":1}..."
 
 // publishes are packets of all sessions in turn, a PUBLISH and what acknowledges it.
 func (t *traffic) publishes(n int) []capture.Packet {

@@ -96,8 +96,8 @@ func TestEvidenceFloods(t *testing.T) {
 			if c.most == 0 && name == "fragments" && s.GivenUp < 30_000 {
 				t.Errorf("%+v", s)
 			}
-			if e.survey.held != 0 || e.survey.taken != 0 || e.queue.len() != 0 || e.queue.bytes != 0 {
-				t.Errorf("%d bytes, %d spans, %d packets are left", e.survey.held, e.survey.taken, e.queue.len())
+			if e.survey.held != 0 || e.survey.taken != 0 || e.queue.len() != 0 || e.queue.bytes != 0 || e.parted != 0 {
+				t.Errorf("%d bytes, %d spans, %d packets are left, %d connections are parted", e.survey.held, e.survey.taken, e.queue.len(), e.parted)
 			}
 		})
 	}
@@ -110,8 +110,9 @@ func TestEvidencePublishAllocates(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	traffic := newTraffic(e, 10)
-	warm := traffic.publishes(100)
+	const sessions = 10
+	traffic := newTraffic(e, sessions)
+	warm := traffic.publishes(2 * sessions * (maxEarly + 2))
 	for i := range warm {
 		e.Add(&warm[i])
 	}
@@ -121,7 +122,7 @@ func TestEvidencePublishAllocates(t *testing.T) {
 	if n := testing.AllocsPerRun(9_000, func() { e.Add(&packets[next]); next++ }); n > 0 {
 		t.Errorf("%v allocations a packet", n)
 	}
-	if err := e.Tick(time.Now()); err != nil || e.Stats().Packets != before+40 {
+	if err := e.Tick(time.Now()); err != nil || e.Stats().Packets != before+sessions*(4+maxEarly) {
 		t.Errorf("%v, %+v", err, e.Stats())
 	}
 }

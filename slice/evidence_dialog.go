@@ -46,6 +46,8 @@ type dialog struct {
 	fed, floor [2]int64
 	// waiting is how many of its packets are in the queue for which the record is needed.
 	waiting int
+	// parted: some wait behind one that was written.
+	parted bool
 	// Of the handshake: packets and bytes that were kept, those with payload, and those since both
 	// sides have sent data behind TLS.
 	kept, size, said, sealed int
@@ -62,6 +64,8 @@ type dialog struct {
 	// its stream was when one was.
 	last  [2]*lastPacket
 	shown [2]int64
+	// earlier counts the client's packets that early wrote.
+	earlier int
 }
 
 // lastPacket is the beginning of a packet.
@@ -75,7 +79,14 @@ type lastPacket struct {
 	src, dst link.Endpoint
 	seq, ack uint32
 	flags    link.Flags
+	// clear: what is written of it shows where the MQTT packet that it is ends, so that a reader
+	// who knew where it begins can go on.
+	clear bool
 }
+
+// maxEarly is how many packets of a client are shown one by one behind the handshake. Each takes
+// some 100 bytes of the file, a handshake about 1,000.
+const maxEarly = 8
 
 // maxLast is how long the headers of a packet may be that is remembered.
 const maxLast = 256
@@ -201,14 +212,14 @@ func (g *dialog) take(p *capture.Packet, s *link.Segment, from tcp.Side, control
 	}
 	switch {
 	case control:
-		g.before()
+		g.lead(s, from, true)
 		g.keep(p, s, from, ofEnd)
 	case struck:
-		g.before()
+		g.lead(s, from, false)
 		g.keep(p, s, from, perhaps)
 	case s.Length == 0:
 	case g.strays(s, from) && mqtt.IsDisconnect(s.Payload):
-		g.before()
+		g.lead(s, from, false)
 		g.keep(p, s, from, alone)
 	case (g.strays(s, from) || g.within(from)) && g.waiting < maxPerhaps:
 		g.keep(p, s, from, perhaps)
@@ -326,6 +337,7 @@ func (g *dialog) remember(p *capture.Packet, s *link.Segment, from tcp.Side, who
 	if len(s.Payload) == 0 || s.Fragments > 0 || at < 0 || at > maxLast || at+len(s.Payload) > len(p.Data) {
 		return
 	}
+	g.early(from)
 	l := g.last[from]
 	if l == nil {
 		l = new(lastPacket)
@@ -333,8 +345,10 @@ func (g *dialog) remember(p *capture.Packet, s *link.Segment, from tcp.Side, who
 	}
 	l.nano, l.iface, l.link, l.length, l.at = p.Nano, p.Interface, p.Link, p.Length, at
 	l.src, l.dst, l.seq, l.ack, l.flags = s.Src, s.Dst, s.Seq, s.Ack, s.Flags
-	l.data = append(append(l.data[:0], p.Data[:at]...), sign(s.Payload, whole)...)
-	if kept := l.data[at:]; len(kept) == len(s.Payload) {
+	var kept []byte
+	kept, l.clear = sign(s.Payload, whole)
+	l.data = append(append(l.data[:0], p.Data[:at]...), kept...)
+	if kept = l.data[at:]; len(kept) == len(s.Payload) {
 		fixTCP(l.data, at, s, sumAt(s.Payload, 0), sumAt(kept, 0)) // else nobody can tell
 	}
 	if side.Next-g.shown[from] > waypoint {
@@ -342,22 +356,50 @@ func (g *dialog) remember(p *capture.Packet, s *link.Segment, from tcp.Side, who
 	}
 }
 
+// early writes of the client's first packets behind the handshake what shows that they were there. So
+// a session that is short shows no hole, which could hide that the client said DISCONNECT.
+func (g *dialog) early(from tcp.Side) {
+	l := g.last[from]
+	if l == nil || g.stream.dirs[from].kind != mqtt.KindConnect || g.earlier == maxEarly {
+		return
+	}
+	if !l.clear {
+		g.earlier = maxEarly // there is a hole from here on
+		return
+	}
+	g.earlier++
+	g.place(from)
+}
+
 // sign is what is written of a payload that is left out: the header of its first MQTT
-// packet, as far as it is known to be one.
-func sign(p []byte, whole bool) []byte {
+// packet, as far as it is known to be one. It is clear if that tells where the payload ends.
+func sign(p []byte, whole bool) (header []byte, clear bool) {
 	switch {
 	case len(p) == 2 && (p[0] == byte(mqtt.TypePingreq)<<4 || p[0] == byte(mqtt.TypePingresp)<<4) && p[1] == 0:
-		return p
+		return p, true
 	case !whole:
-		return unsaid
+		return unsaid, false
 	case p[1] < 0x80:
-		return p[:2]
+		return p[:2], len(p) == 2+int(p[1])
 	}
-	return p[:3] // see mqtt.Skipped
+	return p[:3], len(p) == 3+int(p[1]&0x7f)+int(p[2])<<7 // see mqtt.Skipped
 }
 
 // unsaid is what stands for bytes of which nothing is known.
 var unsaid = []byte{'x'}
+
+// lead puts sides' last packets into the queue before one that is kept. Where a reader would
+// not find the MQTT packets in that, for what it cannot read of the packet before, it is
+// to see a hole: behind what a snap length cut it takes nothing for missing.
+func (g *dialog) lead(s *link.Segment, from tcp.Side, ends bool) {
+	if l := g.last[from]; l != nil && !l.clear && s.Length > 0 && !mqtt.IsDisconnect(s.Payload) {
+		g.last[from] = nil
+	}
+	g.place(from)
+	if l := g.last[1-from]; l != nil && (ends || l.clear) {
+		g.place(1 - from)
+	}
+}
 
 // before puts the sides' last packets into the queue, before one that ends the
 // connection: how long each was silent by then is part of what findings say.
@@ -384,21 +426,33 @@ func (g *dialog) place(side tcp.Side) {
 	g.e.bound()
 }
 
+// settled reports that what is known of a packet that waits is all that will be.
+func (g *dialog) settled(h *held) bool {
+	if !g.decided() {
+		return false
+	}
+	// What began in one segment may end in the next.
+	return g.ended || h.why != perhaps || g.stream == nil || !g.within(g.side(h))
+}
+
+// side is a packet's sender.
+func (g *dialog) side(h *held) tcp.Side {
+	if h.segment.Src == g.ends[0] {
+		return 0
+	}
+	return 1
+}
+
 // hit reports that a packet of interest lies in a segment, if only in part.
 func (g *dialog) hit(h *held) bool {
-	for side := range tcp.Side(2) {
-		if g.ends[side] != h.segment.Src {
-			continue
-		}
-		base, known := g.c.Sides[side].Base()
-		if !known {
-			return false
-		}
-		next := g.c.Sides[side].Next
-		off := next + int64(int32(h.segment.Seq-base-uint32(next)))
-		return off < g.hits[side].to && off+int64(h.segment.Length) > g.hits[side].from
+	side := g.side(h)
+	base, known := g.c.Sides[side].Base()
+	if !known {
+		return false
 	}
-	return false
+	next := g.c.Sides[side].Next
+	off := next + int64(int32(h.segment.Seq-base-uint32(next)))
+	return off < g.hits[side].to && off+int64(h.segment.Length) > g.hits[side].from
 }
 
 // known is what is known of where secrets lie by now.
@@ -424,6 +478,19 @@ func (g *dialog) known() *record {
 	}
 	g.fresh = true
 	return r
+}
+
+// written is told when one of the packets that waited no longer does.
+func (g *dialog) written() {
+	if parted := g.waiting > 0 && g.e.ours(g); parted != g.parted {
+		g.parted = parted
+		if parted {
+			g.e.parted++
+		} else {
+			g.e.parted--
+		}
+	}
+	g.rest()
 }
 
 // rest lets go of what is needed no more when no packet of the connection waits.

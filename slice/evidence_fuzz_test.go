@@ -45,8 +45,8 @@ func FuzzEvidence(f *testing.F) {
 		if err := e.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if e.survey.held != 0 || e.survey.taken != 0 || e.queue.len() != 0 || e.queue.bytes != 0 {
-			t.Fatalf("%d bytes, %d spans, %d packets are left", e.survey.held, e.survey.taken, e.queue.len())
+		if e.survey.held != 0 || e.survey.taken != 0 || e.queue.len() != 0 || e.queue.bytes != 0 || e.parted != 0 {
+			t.Fatalf("%d bytes, %d spans, %d packets are left, %d connections are parted", e.survey.held, e.survey.taken, e.queue.len(), e.parted)
 		}
 		s := e.Stats()
 		if s.Packets == 0 || s.GivenUp > 0 {

@@ -1,12 +1,15 @@
 package slice
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+	"slices"
 	"testing"
 	"time"
 
@@ -33,11 +36,12 @@ func TestEvidenceChild(t *testing.T) {
 	for n := uint32(0); time.Since(e.started) < 10*time.Second; n++ {
 		var client [4]byte
 		binary.BigEndian.PutUint32(client[:], 0x0a000000+n)
+		theirs, ours := n*100, n*200 // no two connections are copies of one
 		for _, b := range [][]byte{
-			frame(client, brokerAddr, 40000, 1883, 10, 0, 2, nil),
-			frame(brokerAddr, client, 1883, 40000, 20, 11, 0x12, nil),
-			frame(client, brokerAddr, 40000, 1883, 11, 21, 0x18, connect),
-			frame(brokerAddr, client, 1883, 40000, 21, 11+uint32(len(connect)), 0x19, []byte("\x20\x02\x00\x05")),
+			frame(client, brokerAddr, 40000, 1883, theirs, 0, 2, nil),
+			frame(brokerAddr, client, 1883, 40000, ours, theirs+1, 0x12, nil),
+			frame(client, brokerAddr, 40000, 1883, theirs+1, ours+1, 0x18, connect),
+			frame(brokerAddr, client, 1883, 40000, ours+1, theirs+1+uint32(len(connect)), 0x19, []byte(refuse)),
 		} {
 			e.Add(&capture.Packet{Nano: time.Now().UnixNano(), Link: capture.LinkEN10MB, Length: len(b), Data: b})
 		}
@@ -75,7 +79,7 @@ func killed(t *testing.T) []string {
 }
 
 // paths are the files in a directory that are there to be found.
-func paths(t *testing.T, dir string) []string {
+func paths(t testing.TB, dir string) []string {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(dir, "evidence*"))
 	if err != nil {
@@ -84,35 +88,138 @@ func paths(t *testing.T, dir string) []string {
 	return paths
 }
 
-// However the program ends, its files are whole.
-func TestEvidenceKilled(t *testing.T) {
+// A walk is what the blocks of a pcapng file are by their lengths alone (draft-ietf-opsawg-pcapng
+// §3.1), in little-endian order.
+type walk struct {
+	packets int
+	// answered are the packets that end with a CONNACK of refuse.
+	answered int
+	// whole is where the whole blocks end, torn how many bytes follow. They are of a block that
+	// claims to be longer, as far as they tell.
+	whole, torn int
+}
+
+const refuse = "\x20\x02\x00\x05"
+
+func walked(t *testing.T, file []byte) walk {
+	t.Helper()
+	var w walk
+	for rest := file; len(rest) > 0; rest = file[w.whole:] {
+		if len(rest) < 8 {
+			w.torn = len(rest)
+			break
+		}
+		size := int(binary.LittleEndian.Uint32(rest[4:]))
+		if size < 12 || size%4 != 0 {
+			t.Fatalf("at %d of %d bytes is a block of %d", w.whole, len(file), size)
+		}
+		if size > len(rest) {
+			w.torn = len(rest)
+			break
+		}
+		block := rest[:size]
+		if end := binary.LittleEndian.Uint32(block[size-4:]); int(end) != size {
+			t.Fatalf("at %d of %d bytes a block of %d ends with %d", w.whole, len(file), size, end)
+		}
+		if binary.LittleEndian.Uint32(block) == blockPacket {
+			w.packets++
+			data := block[28 : 28+binary.LittleEndian.Uint32(block[20:])]
+			if bytes.HasSuffix(data, []byte(refuse)) {
+				w.answered++
+			}
+		}
+		w.whole += size
+	}
+	return w
+}
+
+const kills = 25
+
+// killedOften calls look for each file that is left when the program is killed again and again. Only
+// the newest may be torn, within its last block, and only now and then: the system
+// takes a write page by page, and may stop in between.
+func killedOften(t *testing.T, look func(path string, w walk)) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("it starts processes")
 	}
-	files, packets := 0, 0
-	for range 25 {
-		for _, path := range killed(t) {
-			source, err := fromFile(path)()
-			if err != nil {
-				t.Fatal(err)
-			}
-			for {
-				_, err = source.Next()
-				if err != nil {
-					break
+	files, packets, torn := 0, 0, 0
+	for range kills {
+		left := killed(t)
+		for i, path := range left {
+			w := walked(t, read(t, path))
+			if w.torn > 0 {
+				torn++
+				t.Logf("%s ends %d bytes behind its last whole block, at %d", filepath.Base(path), w.torn, w.whole+w.torn)
+				if i < len(left)-1 {
+					t.Errorf("%s is torn, and is not the last of %d files", filepath.Base(path), len(left))
 				}
-				packets++
 			}
-			if problems := source.Info().Problems; err.Error() != "EOF" || len(problems) > 0 {
-				t.Errorf("%v %s", err, strings.Join(problems, "; "))
-			}
-			source.Close()
+			look(path, w)
 			files++
+			packets += w.packets
 		}
 	}
-	t.Logf("%d files with %d packets", files, packets)
+	t.Logf("%d files with %d packets, %d torn", files, packets, torn)
 	if packets < 1000 {
 		t.Errorf("only %d packets in %d files", packets, files)
+	}
+	if torn > kills/2 {
+		t.Errorf("%d of %d times a file was torn", torn, kills)
+	}
+}
+
+// However the program ends, all but the last block is there and is read.
+func TestEvidenceKilled(t *testing.T) {
+	killedOften(t, func(path string, w walk) {
+		source, err := fromFile(path)()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer source.Close()
+		n := 0
+		for err == nil {
+			if _, err = source.Next(); err == nil {
+				n++
+			}
+		}
+		var cut *capture.TruncatedError
+		switch problems := source.Info().Problems; {
+		case n != w.packets:
+			t.Errorf("%d packets are read of %d", n, w.packets)
+		case w.torn == 0 && (err != io.EOF || len(problems) > 0):
+			t.Errorf("a whole file: %v %q", err, problems)
+		case w.torn > 0 && (!errors.As(err, &cut) || cut.Offset != int64(w.whole) || cut.Packet != n+1 || !slices.Equal(problems, []string{cut.Error()})):
+			t.Errorf("a file torn behind %d packets at %d: %v %q", w.packets, w.whole, err, problems)
+		}
+		answered := 0
+		for _, s := range analysed(t, path, fromFile(path)).Sessions() {
+			if s.Connack != nil {
+				answered++
+			}
+		}
+		if answered != w.answered {
+			t.Errorf("%d handshakes are read of %d", answered, w.answered)
+		}
+	})
+}
+
+// A walk tells a torn file from a whole one.
+func TestWalked(t *testing.T) {
+	c := newClocked(t, t.TempDir(), EvidenceOptions{})
+	c.session(time.Second)
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := read(t, c.Stats().Name)
+	whole := walked(t, file)
+	if whole != (walk{packets: 5, answered: 1, whole: len(file)}) {
+		t.Errorf("%+v of %d bytes", whole, len(file))
+	}
+	for n := range 5 {
+		if w := walked(t, file[:len(file)-1-n]); w.packets != 4 || w.torn == 0 || w.whole+w.torn != len(file)-1-n {
+			t.Errorf("%+v without the last %d bytes", w, n+1)
+		}
 	}
 }
 

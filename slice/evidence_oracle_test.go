@@ -3,6 +3,7 @@
 package slice
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,14 +46,38 @@ func TestTsharkEvidence(t *testing.T) {
 	}
 }
 
-// However the program was stopped, tshark reads its files to their ends.
+// However the program was stopped, tshark reads its files as far as they go.
 func TestTsharkEvidenceKilled(t *testing.T) {
-	for range 20 {
-		for _, path := range killed(t) {
-			out, err := exec.Command("tshark", "-n", "-r", path).CombinedOutput()
-			if err != nil || strings.Contains(string(out), "cut short") || strings.Contains(string(out), "damaged") {
-				t.Errorf("%v: %.300s", err, out)
-			}
+	killedOften(t, func(path string, w walk) {
+		tshark := exec.Command("tshark", "-n", "-r", path, "-T", "fields", "-e", "frame.number")
+		var said strings.Builder
+		tshark.Stderr = &said
+		out, err := tshark.Output()
+		if n := strings.Count(string(out), "\n"); n != w.packets {
+			t.Errorf("tshark reads %d packets of %d", n, w.packets)
 		}
+		cut := strings.Contains(said.String(), "appears to have been cut short in the middle of a packet")
+		if cut != (w.torn > 0) || err != nil && !cut || strings.Contains(said.String(), "damaged") {
+			t.Errorf("%d bytes are torn off: %v: %.300s", w.torn, err, said.String())
+		}
+	})
+}
+
+// Files that mergecap joins are one capture again, with the sessions that were open when one ended.
+func TestMergecapEvidence(t *testing.T) {
+	file := refusals(t, 1500)
+	files, stats := writtenFiles(t, fromBytes(file), EvidenceOptions{MaxSize: 64 << 10, MaxFiles: 1000})
+	want, parts := outcomes(analysed(t, "capture", fromBytes(file))), outcomes(together(t, files))
+	joined := filepath.Join(t.TempDir(), "joined.pcapng")
+	if out, err := exec.Command("mergecap", append([]string{"-w", joined}, files...)...).CombinedOutput(); err != nil {
+		t.Fatalf("mergecap: %v: %s", err, out)
+	}
+	got := outcomes(analysed(t, "joined", fromFile(joined)))
+	t.Logf("%d files: %v in parts, %v joined", stats.Files, parts, got)
+	if stats.Files < 4 || maps.Equal(parts, want) {
+		t.Error("no session is in two files")
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("%v, of the capture %v", got, want)
 	}
 }

@@ -89,7 +89,7 @@ func (q *queue) pop() held {
 func (e *Evidence) release(all bool) {
 	for e.queue.len() > 0 {
 		h := &e.queue.packets[e.queue.first]
-		if !all && !h.dialog.decided() && e.elapsed-h.arrived < e.options.Hold && e.queue.bytes <= e.options.Memory {
+		if !all && !h.dialog.settled(h) && e.elapsed-h.arrived < e.options.Hold && e.queue.bytes <= e.options.Memory {
 			return
 		}
 		one := e.queue.pop()
@@ -103,7 +103,7 @@ func (e *Evidence) write(h *held) {
 	g := h.dialog
 	if h.why != bare {
 		g.waiting--
-		defer g.rest()
+		defer g.written()
 	}
 	switch {
 	case !e.ours(g) || h.why == perhaps && !g.hit(h):

@@ -170,7 +170,7 @@ func TestEvidenceHasNoPublish(t *testing.T) {
 			t.Errorf("%s is in the file", secret)
 		}
 	}
-	if n := len(packetsOf(t, out)); n < 41 || n > 100 {
+	if n := len(packetsOf(t, out)); n < 41 || n > 60+10*maxEarly {
 		t.Errorf("%d packets", n)
 	}
 }

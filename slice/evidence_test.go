@@ -2,7 +2,6 @@ package slice
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -26,6 +25,26 @@ import (
 // file.
 func written(t testing.TB, open func() (capture.Source, error), o EvidenceOptions) ([]byte, EvidenceStats) {
 	t.Helper()
+	if o.MaxSize == 0 {
+		o.MaxSize = 1 << 30
+	}
+	files, stats := writtenFiles(t, open, o)
+	switch {
+	case len(files) == 1:
+		return read(t, files[0]), stats
+	case len(files) > 1 || stats.Packets > 0:
+		t.Fatalf("%d files; %+v", len(files), stats)
+	}
+	var empty bytes.Buffer
+	if _, err := pcapfile.NewWriter(&empty, "mqttriage"); err != nil {
+		t.Fatal(err)
+	}
+	return empty.Bytes(), stats
+}
+
+// writtenFiles are the files of such evidence.
+func writtenFiles(t testing.TB, open func() (capture.Source, error), o EvidenceOptions) ([]string, EvidenceStats) {
+	t.Helper()
 	source, err := open()
 	if err != nil {
 		t.Fatal(err)
@@ -35,9 +54,6 @@ func written(t testing.TB, open func() (capture.Source, error), o EvidenceOption
 	var now time.Time
 	o.File = filepath.Join(dir, "evidence.pcapng")
 	o.now = func() time.Time { return now }
-	if o.MaxSize == 0 {
-		o.MaxSize = 1 << 30
-	}
 	if o.Key == nil {
 		o.Key = []byte("a key for tests")
 	}
@@ -71,19 +87,7 @@ func written(t testing.TB, open func() (capture.Source, error), o EvidenceOption
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}
-	stats := e.Stats()
-	out, err := os.ReadFile(stats.Name)
-	if errors.Is(err, os.ErrNotExist) && stats.Packets == 0 {
-		var empty bytes.Buffer
-		if _, err := pcapfile.NewWriter(&empty, "mqttriage"); err != nil {
-			t.Fatal(err)
-		}
-		return empty.Bytes(), stats
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out, stats
+	return paths(t, dir), e.Stats()
 }
 
 // What evidence gives is what its capture gave.

@@ -32,8 +32,9 @@ const (
 )
 
 // rotation writes a row of files that are called after one name. It takes whole
-// blocks, and hands over only whole blocks to the system, so that a file ends
-// with one whenever the program is stopped.
+// blocks, and hands over only whole blocks to the system. Linux takes them page by
+// page, and may stop between two when the program is killed: then the last block of
+// the newest file is cut, and nothing else is.
 type rotation struct {
 	dir, base, ext string
 	maxSize        int64
@@ -55,6 +56,10 @@ type rotation struct {
 	pending []byte
 	packets int
 	begun   time.Time
+	// stem is what the names of this second begin with, used how many of them were given. None
+	// is given again, also when its file is deleted by now: names sort by age.
+	stem string
+	used int
 	// names are our files in the order of their making, this one last. Those that were there
 	// before are in the order of their names.
 	names []string
@@ -132,11 +137,13 @@ const unborn = ".new"
 // open begins the next file.
 func (r *rotation) open() error {
 	now := r.now()
-	stem := r.base + "-" + now.UTC().Format(stampLayout)
-	for i := range maxSameSecond {
-		name := stem + r.ext
-		if i > 0 {
-			name = fmt.Sprintf("%s_%03d%s", stem, i, r.ext)
+	if stem := r.base + "-" + now.UTC().Format(stampLayout); stem != r.stem {
+		r.stem, r.used = stem, 0
+	}
+	for ; r.used < maxSameSecond; r.used++ {
+		name := r.stem + r.ext
+		if r.used > 0 {
+			name = fmt.Sprintf("%s_%03d%s", r.stem, r.used, r.ext)
 		}
 		f, err := r.create(name)
 		if errors.Is(err, fs.ErrExist) {
@@ -148,6 +155,7 @@ func (r *rotation) open() error {
 		r.file, r.name, r.begun, r.synced = f, filepath.Join(r.dir, name), now, now
 		r.size, r.packets, r.dirty = int64(len(r.head)), 0, true
 		r.names = append(r.names, r.name)
+		r.used++
 		r.files++
 		r.prune()
 		return nil
@@ -223,26 +231,32 @@ func (r *rotation) prune() {
 	}
 }
 
-// next ends the file and begins another. What the system holds of the old one is made
-// to reach the disk beside.
+// next ends the file and begins another.
 func (r *rotation) next() error {
 	err := r.flush()
-	if f := r.file; f != nil {
-		before, done := r.syncing, make(chan error, 1)
-		r.syncing = done
-		go func() {
-			var err error
-			if before != nil {
-				err = <-before
-			}
-			done <- errors.Join(err, r.sync(f), f.Close())
-		}()
-	}
-	r.file, r.pending, r.packets = nil, r.pending[:0], 0
+	r.leave()
+	r.pending, r.packets = r.pending[:0], 0
 	if e := r.open(); e != nil {
 		return e
 	}
 	return err
+}
+
+// leave closes the file when what the system holds of it has reached the disk. That is
+// beside, behind a sync under way.
+func (r *rotation) leave() {
+	if r.file == nil {
+		return
+	}
+	f, before, done := r.file, r.syncing, make(chan error, 1)
+	r.file, r.syncing = nil, done
+	go func() {
+		var err error
+		if before != nil {
+			err = <-before
+		}
+		done <- errors.Join(err, r.sync(f), f.Close())
+	}()
 }
 
 // Write takes a block. It never fails: what cannot be written is told by flush.
@@ -251,9 +265,10 @@ func (r *rotation) Write(block []byte) (int, error) {
 	return len(block), nil
 }
 
-// full reports that a block of a size belongs into the next file.
-func (r *rotation) full(block int) bool {
-	return r.packets > 0 && r.size+int64(len(r.pending)+block) > r.maxSize
+// full reports that a block of a size belongs into the next file, if this one is to end
+// so many bytes early.
+func (r *rotation) full(block int, early int64) bool {
+	return r.packets > 0 && r.size+int64(len(r.pending)+block) > r.maxSize-early
 }
 
 // old reports that the file has lasted long enough. One without packets lasts on.
@@ -304,12 +319,24 @@ func (r *rotation) fail(err error) error {
 	return r.explain(err)
 }
 
-// abandon gives the file up as it is.
+// abandon gives the file up as it is. A sync under way still needs it.
 func (r *rotation) abandon() {
-	if r.file != nil {
-		r.file.Close() //nolint:errcheck // something is wrong with it already
-		r.file = nil
+	if r.file == nil {
+		return
 	}
+	f, before := r.file, r.syncing
+	r.file = nil
+	if before == nil {
+		f.Close() //nolint:errcheck // something is wrong with it already
+		return
+	}
+	done := make(chan error, 1)
+	r.syncing = done
+	go func() {
+		err := <-before
+		f.Close() //nolint:errcheck // as above
+		done <- err
+	}()
 }
 
 // settle syncs now and then, and says how that went.
@@ -348,25 +375,14 @@ func (r *rotation) gone() bool {
 	return err == nil && !os.SameFile(there, open)
 }
 
-// close ends the file: all of it is on the disk then. One without packets does not
-// stay.
-func (r *rotation) close() error {
+// end ends the file, which need not have reached the disk yet. One without packets does
+// not stay.
+func (r *rotation) end() error {
 	err := r.flush()
-	if e := r.reap(true); err == nil {
-		err = e
-	}
-	if r.file == nil {
-		return err
-	}
-	if r.packets == 0 && r.size <= int64(len(r.head)) {
+	if r.file != nil && r.packets == 0 && r.size <= int64(len(r.head)) {
 		r.abandon()
 		os.Remove(r.name) //nolint:errcheck // it does no harm
-		return err
 	}
-	e := errors.Join(r.sync(r.file), r.file.Close())
-	r.file = nil
-	if e != nil && err == nil {
-		err = r.explain(e)
-	}
+	r.leave()
 	return err
 }

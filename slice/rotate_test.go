@@ -58,18 +58,24 @@ func newClocked(t *testing.T, dir string, o EvidenceOptions) *clocked {
 	return c
 }
 
-// session adds a connection of four packets, and lets some time go by.
-func (c *clocked) session(wait time.Duration) error {
+// handshake adds a connection of four packets.
+func (c *clocked) handshake() {
 	c.n++
 	client := [4]byte{10, 2, byte(c.n >> 8), byte(c.n)}
+	theirs, ours := uint32(c.n)*100, uint32(c.n)*200
 	connect := script{}.say("\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04gw-7", false).bytes()
 	add := func(b []byte) {
 		c.Add(&capture.Packet{Nano: c.at.UnixNano(), Link: capture.LinkEN10MB, Length: len(b), Data: b})
 	}
-	add(frame(client, brokerAddr, 40000, 1883, 10, 0, 2, nil))
-	add(frame(brokerAddr, client, 1883, 40000, 20, 11, 0x12, nil))
-	add(frame(client, brokerAddr, 40000, 1883, 11, 21, 0x18, connect))
-	add(frame(brokerAddr, client, 1883, 40000, 21, 11+uint32(len(connect)), 0x18, []byte("\x20\x02\x00\x05")))
+	add(frame(client, brokerAddr, 40000, 1883, theirs, 0, 2, nil))
+	add(frame(brokerAddr, client, 1883, 40000, ours, theirs+1, 0x12, nil))
+	add(frame(client, brokerAddr, 40000, 1883, theirs+1, ours+1, 0x18, connect))
+	add(frame(brokerAddr, client, 1883, 40000, ours+1, theirs+1+uint32(len(connect)), 0x18, []byte(refuse)))
+}
+
+// session adds one, and lets some time go by.
+func (c *clocked) session(wait time.Duration) error {
+	c.handshake()
 	c.at = c.at.Add(wait)
 	return c.Tick(c.at)
 }
@@ -174,6 +180,122 @@ func TestRotationNameTaken(t *testing.T) {
 	}
 }
 
+// Names sort by age: one that was given within the second is not given again when its file
+// is deleted.
+func TestRotationWithinSecond(t *testing.T) {
+	dir := t.TempDir()
+	c := newClocked(t, dir, EvidenceOptions{MaxFiles: 2, MaxSize: 1500})
+	for range 8 {
+		if err := c.session(0); err != nil {
+			t.Fatal(err)
+		}
+		left := names(t, dir)
+		if newest := filepath.Base(c.Stats().Name); left[len(left)-1] != newest {
+			t.Fatalf("the newest is %s of %q", newest, left)
+		}
+	}
+	if s := c.Stats(); s.Deleted < 2 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// What is handed over to the system ends with a block, each time.
+func TestRotationHandsOverWholeBlocks(t *testing.T) {
+	c := newClocked(t, t.TempDir(), EvidenceOptions{MaxSize: 16 << 10, MaxFiles: 1000})
+	write, bytes, packets, longest := c.files.write, 0, 0, 0
+	c.files.write = func(f *os.File, b []byte) (int, error) {
+		w := walked(t, b)
+		if w.torn > 0 {
+			t.Errorf("%d of %d bytes are part of a block", w.torn, len(b))
+		}
+		bytes, packets, longest = bytes+len(b), packets+w.packets, max(longest, len(b))
+		return write(f, b)
+	}
+	for i := range 300 {
+		c.handshake()
+		if i%100 < 20 || i%20 == 0 { // else many are written together
+			c.Tick(c.at)
+		}
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if bytes < 100<<10 || packets < 1200 || longest < 8<<10 {
+		t.Errorf("%d bytes and %d packets were written, %d bytes at once", bytes, packets, longest)
+	}
+}
+
+// Finish leaves the file whole and does not wait for a disk; Close does, and tells of it.
+func TestEvidenceFinish(t *testing.T) {
+	broken := errors.New("the disk is broken")
+	for name, under := range map[string]bool{"alone": false, "while another sync is under way": true} {
+		t.Run(name, func(t *testing.T) {
+			c := newClocked(t, t.TempDir(), EvidenceOptions{})
+			disk, asked := make(chan error), make(chan *os.File, 10)
+			c.files.sync = func(f *os.File) error { asked <- f; return <-disk }
+			if err := c.session(time.Second); err != nil {
+				t.Fatal(err)
+			}
+			if under {
+				c.session(syncEvery)
+				<-asked
+			}
+			c.handshake() // it waits
+			if err := c.Finish(); err != nil {
+				t.Fatal(err)
+			}
+			s := c.Stats()
+			if got := walked(t, read(t, s.Name)); got.torn > 0 || got.packets != int(s.Packets) || s.Packets < 8 {
+				t.Errorf("%+v; %+v", got, s)
+			}
+			closed := make(chan error)
+			go func() { closed <- errors.Join(c.Finish(), c.Close()) }()
+			if under {
+				disk <- nil
+			}
+			<-asked
+			select {
+			case <-closed:
+				t.Fatal("Close does not wait")
+			case disk <- broken:
+			}
+			if err := <-closed; !errors.Is(err, broken) {
+				t.Errorf("Close says %v", err)
+			}
+			if err := errors.Join(c.Finish(), c.Close()); err != nil || c.Stats() != s {
+				t.Errorf("again: %v; %+v", err, c.Stats())
+			}
+		})
+	}
+}
+
+// A file that is given up while it is synced is no error of the disk.
+func TestRotationGivenUpInSync(t *testing.T) {
+	for name, giveUp := range map[string]func(c *clocked) error{
+		"it has no packets": func(c *clocked) error { return nil },
+		"it was moved": func(c *clocked) error {
+			c.session(time.Second)
+			err := os.Rename(c.Stats().Name, filepath.Join(c.dir, "moved"))
+			c.at = c.at.Add(syncEvery)
+			return errors.Join(err, c.Tick(c.at))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newClocked(t, t.TempDir(), EvidenceOptions{})
+			sync, disk := c.files.sync, make(chan bool)
+			c.files.sync = func(f *os.File) error { <-disk; return sync(f) }
+			c.at = c.at.Add(syncEvery)
+			if err := errors.Join(c.Tick(c.at), giveUp(c), c.Finish()); err != nil {
+				t.Fatal(err)
+			}
+			close(disk)
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // A clock that is set back does not have the newest deleted.
 func TestRotationClockSetBack(t *testing.T) {
 	dir := t.TempDir()
@@ -212,6 +334,7 @@ func TestEvidenceRefused(t *testing.T) {
 		if err := os.Chmod(dir, 0o500); err != nil {
 			t.Fatal(err)
 		}
+		defer os.Chmod(dir, 0o700) //nolint:errcheck // so that it can be deleted
 		if _, err := NewEvidence(EvidenceOptions{File: filepath.Join(dir, "e.pcapng")}); err == nil || !strings.Contains(err.Error(), "--user") {
 			t.Error(err)
 		}
