@@ -83,7 +83,7 @@ func sharing(ss []*session, left *numberSet) (overlapping, alternating bool) {
 		if !s.is(accepted) {
 			continue
 		}
-		if open != nil && open.client() != s.client() && (!open.Closed.Seen() || open.Closed.Nano > s.ConnackAt.Nano) {
+		if open != nil && open.client() != s.client() && open.lasts(s) {
 			overlapping = true
 		}
 		if open == nil || !s.Closed.Seen() || open.Closed.Seen() && s.Closed.Nano > open.Closed.Nano {
@@ -91,6 +91,15 @@ func sharing(ss []*session, left *numberSet) (overlapping, alternating bool) {
 		}
 	}
 	return overlapping, alternating
+}
+
+// lasts reports that a session had not ended when another was let in. Of one that was open when
+// its capture ended nothing is known after that, in the next file of a row.
+func (s *session) lasts(until *session) bool {
+	if s.Closed.Seen() {
+		return s.Closed.Nano > until.ConnackAt.Nano
+	}
+	return s.Origin == until.Origin || s.CaptureEnd.Nano >= until.ConnackAt.Nano
 }
 
 // churnIDs is how many client IDs one client must go through: two can be a

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mqttriage/mqttriage/decode"
+	"github.com/mqttriage/mqttriage/decode/mqtt"
 )
 
 const (
@@ -66,6 +67,9 @@ func timedOut(_ *broker, s *session) bool {
 	if s.Disconnect != nil && s.DisconnectBy == decode.Broker && s.Disconnect.HasCode {
 		return s.Disconnect.Code == keepAliveTimeout
 	}
+	if s.BrokerGap && s.Disconnect == nil && s.Connect.Version == mqtt.V5 {
+		return false // it may have said why ([MQTT-3.14.2.1])
+	}
 	limit := keepAlive(s)
 	silence := s.BrokerClosed.Sub(s.LastFromClient)
 	return limit > 0 && silence >= time.Duration(keepAliveFloor*float64(limit)) &&
@@ -73,10 +77,11 @@ func timedOut(_ *broker, s *session) bool {
 }
 
 // brief reports a session that was accepted and ended within seconds. A client
-// that says DISCONNECT has done what it came for; behind a hole it may have said so.
+// that says DISCONNECT has done what it came for; behind a hole, or where a snap length cut a
+// packet, it may have said so.
 func brief(b *broker, s *session) bool {
 	return s.is(accepted) && hasID(s.Session) && s.Closed.Seen() && s.Closed.Sub(s.ConnackAt) <= flapLength &&
-		(s.Close != decode.CloseDisconnect || s.ClosedBy == decode.Broker) && (!s.ClientGap || s.DisconnectBy == decode.Broker) &&
+		(s.Close != decode.CloseDisconnect || s.ClosedBy == decode.Broker) && (!s.ClientGap && !s.Has(decode.NoteDesync) || s.DisconnectBy == decode.Broker) &&
 		!s.Has(decode.NoteLateConnack) && !s.Rare().SecondConnect.Seen() && !timedOut(b, s)
 }
 

@@ -397,10 +397,12 @@ func (w *watcher) finish() (errs []error) {
 	w.decoder.Tell(now.UnixNano(), true)
 	w.decoder.Close()
 	w.gather(now)
-	kept := make(chan error, 1)
 	if w.evidence != nil {
-		// A disk may take its time, during which the report is made.
-		go func() { kept <- w.evidence.Close() }()
+		// What the disk still has to do goes on beside the report.
+		if err := w.evidence.Finish(); err != nil {
+			w.untold.evidenceErr = err
+		}
+		w.untold.evidence = w.evidence.Stats()
 	}
 	w.watch.Last()
 	n := w.untold
@@ -418,7 +420,7 @@ func (w *watcher) finish() (errs []error) {
 	// The report is written even if the lines cannot be, or the evidence: it may go elsewhere.
 	errs = append(errs, w.viewer.happened(n), w.analyse(now), w.viewer.end(w, now))
 	if w.evidence != nil {
-		if err := <-kept; err != nil {
+		if err := w.evidence.Close(); err != nil {
 			w.s.note("%v", err)
 		}
 	}
