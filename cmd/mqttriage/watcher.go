@@ -284,6 +284,9 @@ func (w *watcher) mindClock(now time.Time) {
 	if set.Abs() > maxDrift {
 		w.decoder.ClockSet(now.UnixNano(), set)
 		w.source.ClockSet(set)
+		if w.evidence != nil {
+			w.evidence.ClockSet(now.UnixNano(), set)
+		}
 		for _, s := range slices.Concat(w.untold.early, w.untold.ended) {
 			s.ClockSet(set)
 		}
