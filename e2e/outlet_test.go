@@ -94,6 +94,26 @@ func TestNobodyReads(t *testing.T) {
 	}
 }
 
+// Nor does one who reads neither stream, and none that comes to it after --for has passed.
+func TestNobodyReadsErrors(t *testing.T) {
+	needs(t)
+	l := newPlainLab(t)
+	for _, flags := range [][]string{{"-f", "ndjson"}, {"-f", "json"}, {}, {"-f", "ndjson", "--for", "1s"}} {
+		path, both := pipe(t)
+		fill(t, both)
+		args := append([]string{"sh", "-c", `out=$1; shift; exec "$@" > "$out" 2>&1`, "sh", path, program(t), "live", "-i", "veth1"}, flags...)
+		watch := start(t, l.capture.command(args...))
+		watch.capturing(l.capture, l.sockets)
+		l.refuse()
+		time.Sleep(1500 * time.Millisecond)
+		watch.signal(syscall.SIGTERM)
+		// Two seconds for either stream.
+		if status := watch.wait(6 * time.Second); status != 3 {
+			t.Errorf("%v: ended with status %d", flags, status)
+		}
+	}
+}
+
 // drained reads a pipe that nobody writes to any more, in the end.
 func drained(pipe *os.File) (said func() string) {
 	var all strings.Builder

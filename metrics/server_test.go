@@ -205,12 +205,18 @@ func TestClose(t *testing.T) {
 		t.Error(err)
 	}
 
-	s, addr = started(t, hello(wait), patience)
+	entered := make(chan struct{})
+	s, addr = started(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/wait" {
+			close(entered)
+		}
+		hello(wait).ServeHTTP(w, r)
+	}), patience)
 	c := dial(t, addr)
 	if _, err := io.WriteString(c, "GET /wait HTTP/1.0\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	asked(t, addr, "GET / HTTP/1.0\r\n\r\n")
+	<-entered
 	time.AfterFunc(100*time.Millisecond, func() { close(wait) })
 	if err := s.Close(); err != nil {
 		t.Error(err)

@@ -350,7 +350,7 @@ func TestJournalNotices(t *testing.T) {
 	if told+left != changes || told > 40 {
 		t.Errorf("%d of %d changes were told in %d lines", told+left, changes, told)
 	}
-	tell("the clock", ClockSet(at(8*time.Hour), -90*time.Second), "WARNING clock-set - the clock was set back by 90 s")
+	tell("the clock", ClockSet(at(8*time.Hour), -90*time.Second), "WARNING clock-set - the clock went back by 90 s, as when it is set or the system sleeps")
 	// The beginning and the end are always told.
 	for range 100 {
 		tell("the start", Started(noon, []string{"eth0"}, ""), "INFO started eth0 watching eth0")

@@ -435,7 +435,7 @@ var english = [messages]string{
 	noticeGone:         "{names} is gone; waiting for it",
 	noticeUp:           "{names} is back",
 	noticeDropped:      "the kernel dropped {n} {n|packet|packets} of {names} so far[, {share} %]; try --lean or a larger --buffer",
-	noticeClock:        "the clock was set [{?ahead}forward][{!ahead}back] by {span}",
+	noticeClock:        "the clock went [{?ahead}forward][{!ahead}back] by {span}, as when it is set or the system sleeps",
 	noticeEvicted:      "{list} given up so far to stay small; {flag} allows more",
 	noticeEvidence:     "the packets of handshakes are not kept[ in {file}]: {error}",
 }

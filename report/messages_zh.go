@@ -435,7 +435,7 @@ var chinese = [messages]string{
 	noticeGone:         "{names} 已消失；等待其恢复",
 	noticeUp:           "{names} 已恢复",
 	noticeDropped:      "内核至今丢弃了 {names} 的 {n} 个数据包[（{share} %）]；可试 --lean 或更大的 --buffer",
-	noticeClock:        "系统时钟被[{?ahead}拨快][{!ahead}拨慢] {span}",
+	noticeClock:        "系统时钟[{?ahead}向前][{!ahead}向后]跳了 {span}（被校准，或系统曾休眠）",
 	noticeEvicted:      "为节省内存，至今已放弃 {list}；用 {flag} 可保留更多",
 	noticeEvidence:     "握手的数据包未能保存[到 {file}]：{error}",
 }

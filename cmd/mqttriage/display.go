@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -26,6 +25,7 @@ const redrawScreen = 400 * time.Millisecond
 // display shows a live capture on a terminal, in place.
 type display struct {
 	terminal *os.File
+	out      *outlet // to it
 	v        *viewer
 	color    bool
 	// doc is the report as it was; changed says that it is another by now, due when it may be
@@ -70,18 +70,21 @@ func (r *rates) update(n *news) {
 	r.at, r.packets, r.bytes, r.connections = n.at, n.info.Packets, n.info.Bytes, n.stats.Connections
 }
 
-func newDisplay(terminal *os.File, v *viewer) *display {
-	return &display{terminal: terminal, v: v, color: tableOptions(&v.f.readFlags, terminal).Color}
+func newDisplay(terminal *os.File, v *viewer, out *outlet) *display {
+	return &display{terminal: terminal, out: out, v: v, color: tableOptions(&v.f.readFlags, terminal).Color}
 }
 
-func (c *display) enter() error {
-	_, err := c.terminal.WriteString(enterScreen)
-	return err
+func (c *display) enter() {
+	c.v.shows.Store(true)
+	c.write(enterScreen)
 }
 
 func (c *display) leave() {
-	c.terminal.WriteString(leaveScreen) //nolint:errcheck // there is nobody to tell
+	c.write(leaveScreen)
+	c.v.shows.Store(false)
 }
+
+func (c *display) write(s string) { c.out.Write([]byte(s)) } //nolint:errcheck // it never fails
 
 // notice keeps a notice for the picture, until one of the same subject takes its place.
 // What was dropped or evicted stands at the foot.
@@ -123,10 +126,11 @@ func when(s *decode.Session) int64 {
 	return 0
 }
 
-// draw draws the picture anew, if the last one has stood long enough.
-func (c *display) draw(w *watcher, now time.Time) error {
-	if now.Sub(c.drawn) < redrawScreen {
-		return nil
+// draw draws the picture anew, if the last one has stood long enough and the terminal takes more:
+// Ctrl-S stops it.
+func (c *display) draw(w *watcher, now time.Time) {
+	if now.Sub(c.drawn) < redrawScreen || c.out.Stalled() > 0 {
+		return
 	}
 	c.drawn = now
 	n := &w.last
@@ -167,19 +171,13 @@ func (c *display) draw(w *watcher, now time.Time) error {
 		b.WriteString(clearLine)
 		b.WriteString(line)
 	}
-	if _, err := c.terminal.WriteString(b.String()); err != nil {
-		return fmt.Errorf("draw the screen: %w", err)
-	}
-	return nil
+	c.write(b.String())
 }
 
 // show leaves the screen for what write writes, which is then above it.
 func (c *display) show(write func() error) error {
 	c.leave()
-	err := write()
-	if e := c.enter(); err == nil {
-		err = e
-	}
+	defer c.enter()
 	c.drawn = time.Time{}
-	return err
+	return write()
 }

@@ -278,10 +278,6 @@ func (s *streams) live(f *liveFlags) error {
 			return &exitError{exitFailed, hint("mkdir -p "+filepath.Dir(file), "write to %s: there is no directory %s", file, filepath.Dir(file))}
 		}
 	}
-	// From now on signals are taken, so that none ends the program without a report.
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, slices.Concat(endSignals, reportSignals)...)
-	defer signal.Stop(signals)
 	base, err := openAhead(f.overlays)()
 	if err != nil {
 		return err
@@ -298,6 +294,10 @@ func (s *streams) live(f *liveFlags) error {
 	if err != nil {
 		return err
 	}
+	// From now on signals are taken, so that none ends the program without a report.
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, slices.Concat(endSignals, reportSignals)...)
+	defer signal.Stop(signals)
 	source, err := live.Open(live.Options{Interfaces: f.interfaces, Promiscuous: f.promiscuous, Filter: question, Buffer: f.buffer << 20})
 	if err != nil {
 		return &exitError{exitFailed, err}
@@ -394,13 +394,19 @@ func (s *streams) listInterfaces() error {
 
 // terminal is standard output where that is one which can be drawn on.
 func (s *streams) terminal() *os.File {
-	if !isTerminal(s.out) || os.Getenv("TERM") == "dumb" {
+	if os.Getenv("TERM") == "dumb" {
 		return nil
 	}
-	return s.out.(*os.File)
+	return terminalOf(s.out)
 }
 
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
+// terminalOf is the terminal that a stream goes to, nil where it is another file.
+func terminalOf(w io.Writer) *os.File {
+	if o, ok := w.(*outlet); ok {
+		w = o.to
+	}
+	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		return file
+	}
+	return nil
 }

@@ -26,7 +26,7 @@ func (w *watcher) takeOrders(signals <-chan os.Signal, over <-chan struct{}) {
 			case slices.Contains(reportSignals, sig):
 				w.report()
 			case ended:
-				os.Exit(exitFailed)
+				w.quit()
 			default:
 				ended = true
 				// Who presses Ctrl-C may still want to read on; nobody else does.
@@ -51,9 +51,20 @@ func (w *watcher) report() {
 
 // end asks for the end.
 func (w *watcher) end() {
-	for _, o := range w.outlets {
-		o.Hurry()
-	}
+	w.out.Hurry()
+	w.err.Hurry()
 	w.stop.Store(true)
 	w.source.Wake()
 }
+
+// quit ends the program as it is. The terminal is given back, if it takes anything.
+func (w *watcher) quit() {
+	if w.viewer.shows.Load() {
+		w.out.Write([]byte(leaveScreen)) //nolint:errcheck // it never fails
+	}
+	w.out.Flush(func() time.Duration { return blink }) //nolint:errcheck // so it is
+	os.Exit(exitFailed)
+}
+
+// blink is for how long the terminal is waited for at such an end.
+const blink = 100 * time.Millisecond

@@ -121,14 +121,14 @@ func (o *outlet) Stalled() time.Duration {
 }
 
 // Flush waits until all is written and ends the outlet. It gives up when nothing is read for as
-// long as patience, never where that is 0.
-func (o *outlet) Flush(patience time.Duration) error {
+// long as patience says then, never where that is 0.
+func (o *outlet) Flush(patience func() time.Duration) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.patient, o.closed = false, true
 	o.changed.Broadcast()
 	for begun := time.Now(); len(o.waiting) > 0 && o.err == nil; {
-		if patience > 0 && time.Since(begun) >= patience && time.Since(o.moved) >= patience {
+		if p := patience(); p > 0 && time.Since(begun) >= p && time.Since(o.moved) >= p {
 			return fmt.Errorf("write to %s: nobody reads it; %d bytes are left", o.name, len(o.waiting))
 		}
 		o.mu.Unlock()

@@ -39,10 +39,10 @@ func render(f *readFlags, out io.Writer, doc *report.Document) error {
 // tableOptions fits the table to the terminal, if there is one. What the user
 // says wins over NO_COLOR (https://no-color.org).
 func tableOptions(f *readFlags, out io.Writer) report.TableOptions {
-	terminal := isTerminal(out)
+	terminal := terminalOf(out)
 	opts := report.TableOptions{Width: f.width}
-	if opts.Width == 0 && terminal {
-		if columns, _, err := term.GetSize(int(out.(*os.File).Fd())); err == nil {
+	if opts.Width == 0 && terminal != nil {
+		if columns, _, err := term.GetSize(int(terminal.Fd())); err == nil {
 			opts.Width = columns
 		}
 	}
@@ -50,7 +50,7 @@ func tableOptions(f *readFlags, out io.Writer) report.TableOptions {
 	case "always":
 		opts.Color = true
 	case "auto":
-		opts.Color = terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+		opts.Color = terminal != nil && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	}
 	return opts
 }

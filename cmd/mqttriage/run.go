@@ -28,6 +28,8 @@ type streams struct {
 	in       io.Reader
 	out, err io.Writer
 	progress *progress // nil where none is shown
+	// last, where not nil, has what was said written, at the end.
+	last func()
 }
 
 // run executes one command line and returns the exit status.
@@ -46,7 +48,11 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if err == nil && help.err != nil {
 		err = &exitError{exitFailed, fmt.Errorf("write help: %w", help.err)}
 	}
-	return s.exit(err)
+	status := s.exit(err)
+	if s.last != nil {
+		s.last()
+	}
+	return status
 }
 
 // exit reports an error and returns its exit status. An error without a status

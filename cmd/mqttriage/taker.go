@@ -130,7 +130,7 @@ func (w *watcher) tell(now time.Time, asked bool) {
 	w.decoder.Tell(now.UnixNano(), asked)
 	w.gather(now)
 	w.untold.asked = asked
-	if asked || w.waiting() >= maxUntold {
+	if w.waiting() >= maxUntold {
 		w.queue <- w.untold
 		w.untold = news{}
 		return
@@ -139,6 +139,9 @@ func (w *watcher) tell(now time.Time, asked bool) {
 	case w.queue <- w.untold:
 		w.untold = news{}
 	default:
+		if asked {
+			w.ask.Store(true)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/term"
@@ -32,6 +33,7 @@ type viewer struct {
 	stream  *report.LiveStream // nil without -f ndjson to standard output
 	lines   io.Writer          // where the journal goes
 	screen  *display           // nil where there is none
+	shows   atomic.Bool        // the screen is the terminal's
 	reports int
 }
 
@@ -57,14 +59,15 @@ func (v *viewer) begin(w *watcher) error {
 		v.lines = v.s.err
 	default:
 		if terminal := v.s.terminal(); terminal != nil && !f.noScreen {
-			v.screen = newDisplay(terminal, v)
+			v.screen = newDisplay(terminal, v, w.out)
 		}
 	}
 	if v.stream == nil {
 		v.journal = report.NewJournal(v.head, tableOptions(&f.readFlags, v.lines).Color)
 	}
 	if v.screen != nil {
-		return v.screen.enter()
+		v.screen.enter()
+		return nil
 	}
 	if text := w.confined.String(); text != "" && v.stream == nil {
 		v.s.note("capturing as %s", text)
@@ -168,9 +171,12 @@ func (v *viewer) found(w *watcher, now time.Time, news analyze.News, changes []a
 		}
 	}
 	evicted := w.watch.Evicted()
-	for kind, n := range map[string]int{"sessions": evicted.Sessions, "client-ids": evicted.ClientIDs, "findings": evicted.Findings} {
-		if n > 0 {
-			if err := v.notice(report.Evicted(now, kind, uint64(n))); err != nil {
+	for _, of := range []struct {
+		kind string
+		n    int
+	}{{"sessions", evicted.Sessions}, {"client-ids", evicted.ClientIDs}, {"findings", evicted.Findings}} {
+		if of.n > 0 {
+			if err := v.notice(report.Evicted(now, of.kind, uint64(of.n))); err != nil {
 				return err
 			}
 		}
@@ -228,7 +234,8 @@ func (v *viewer) draw(w *watcher, now time.Time) error {
 	if v.screen == nil {
 		return v.tell(nil, now)
 	}
-	return v.screen.draw(w, now)
+	v.screen.draw(w, now)
+	return nil
 }
 
 // write writes a report.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"sync/atomic"
@@ -50,8 +49,8 @@ type watcher struct {
 	evidence *slice.Evidence  // nil without --write
 	metrics  *metrics.Metrics // nil without --metrics
 	confined confine.Report
-	// outlets write what goes to the standard streams, where they are no terminal.
-	outlets []*outlet
+	// out and err write what goes to the standard streams.
+	out, err *outlet
 
 	// untold is what the next news has so far, and clock when it was looked at; they are the
 	// first goroutine's.
@@ -70,8 +69,8 @@ type watcher struct {
 	// due is when the next analysis may be.
 	due     time.Time
 	changed bool
-	// mute is why nothing more can be said, once that was told.
-	mute error
+	// mute: nothing can be said any more, and that was told.
+	mute bool
 }
 
 // news is what came since the news before, and how the capture is by now.
@@ -101,14 +100,14 @@ func newWatcher(s *streams, f *liveFlags, source *live.Source, base *kb.Base, re
 
 // run captures until a signal or the end of --for.
 func (w *watcher) run(signals <-chan os.Signal) error {
-	defer w.speakBeside()()
-	if err := w.viewer.begin(w); err != nil {
-		return err
-	}
-	defer w.viewer.leave()
+	w.speakBeside()
 	over := make(chan struct{})
 	defer close(over)
 	go w.takeOrders(signals, over)
+	if err := w.viewer.begin(w); err != nil {
+		return several([]error{err, w.out.Flush(w.patience)})
+	}
+	defer w.viewer.leave()
 	failed := make(chan error, 1)
 	go func() {
 		failed <- w.capture()
@@ -129,36 +128,35 @@ func (w *watcher) run(signals <-chan os.Signal) error {
 	return several(append(errs, w.finish()...))
 }
 
-// speakBeside has outlets write what is said to the standard streams, until it is undone.
-func (w *watcher) speakBeside() (undo func()) {
-	plain := *w.s
-	beside := func(to *io.Writer, name string) {
-		if !isTerminal(*to) {
-			o := newOutlet(*to, name)
-			w.outlets, *to = append(w.outlets, o), o
-		}
+// speakBeside has outlets write what is said to the standard streams from now on.
+func (w *watcher) speakBeside() {
+	w.out, w.err = newOutlet(w.s.out, "standard output"), newOutlet(w.s.err, "standard error")
+	w.s.out, w.s.err = w.out, w.err
+	w.s.last = func() {
+		w.err.Flush(func() time.Duration { return w.patience() / 4 }) //nolint:errcheck // there is nobody to tell
 	}
-	beside(&w.s.out, "standard output")
-	if w.f.linesToErr() {
-		beside(&w.s.err, "standard error")
+}
+
+// patience is for how long nobody may read what is still to be said; 0 is for ever.
+func (w *watcher) patience() time.Duration {
+	if w.hasty.Load() {
+		return farewell
 	}
-	return func() { *w.s = plain }
+	return 0
 }
 
 // muted is why nothing can be said any more, where that is all there is to do. Else it is told
 // once, and the capture goes on.
 func (w *watcher) muted() error {
-	for _, o := range w.outlets {
-		err := o.Failed()
-		switch {
-		case err == nil || w.mute != nil:
-		case !w.f.elsewhere():
-			return err
-		default:
-			w.mute = err
-			w.s.note("%v; going on without it", err)
-		}
+	err := w.out.Failed()
+	switch {
+	case err == nil || w.mute:
+		return nil
+	case !w.f.elsewhere():
+		return err
 	}
+	w.mute = true
+	w.s.note("%v; going on without it", err)
 	return nil
 }
 
@@ -281,14 +279,7 @@ func (w *watcher) finish() (errs []error) {
 			w.s.note("%v", err)
 		}
 	}
-	patience := time.Duration(0)
-	if w.hasty.Load() {
-		patience = farewell
-	}
-	for _, o := range w.outlets {
-		errs = append(errs, o.Flush(patience))
-	}
-	return errs
+	return append(errs, w.out.Flush(w.patience))
 }
 
 // measure sets the metrics that are how the capture is.
