@@ -179,8 +179,8 @@ func several(errs []error) error {
 	return errors.Join(said...)
 }
 
-// take takes news, and analyses when it is time to.
-func (w *watcher) take(n news) error {
+// learn has the analysis know what is new.
+func (w *watcher) learn(n *news) {
 	if n.set != 0 {
 		w.watch.ClockSet(n.set)
 	}
@@ -190,6 +190,11 @@ func (w *watcher) take(n news) error {
 	for _, s := range n.ended {
 		w.watch.Add(s)
 	}
+}
+
+// take takes news, and analyses when it is time to.
+func (w *watcher) take(n news) error {
+	w.learn(&n)
 	w.changed = w.changed || len(n.early)+len(n.ended) > 0
 	n.early, n.ended = nil, nil
 	w.last = n
@@ -261,15 +266,7 @@ func (w *watcher) finish() (errs []error) {
 	}
 	w.watch.Last()
 	n := w.untold
-	if n.set != 0 {
-		w.watch.ClockSet(n.set)
-	}
-	for _, s := range n.early {
-		w.watch.Early(s)
-	}
-	for _, s := range n.ended {
-		w.watch.Add(s)
-	}
+	w.learn(&n)
 	w.last = n
 	w.measure()
 	// The report is written even if the lines cannot be, or the evidence: it may go elsewhere.
