@@ -126,10 +126,10 @@ func TestWatchForgets(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer source.Close()
-	limits := analyze.Limits{Sessions: 1600, Findings: 4, ClientIDs: 1 << 20}
+	limits := analyze.Limits{Sessions: 1600, Findings: 1, ClientIDs: 1 << 20} // takeovers of three client IDs
 	w, _ := watched(t, source, analyze.Options{}, limits, rand.New(rand.NewPCG(1, 7)))
-	if n := w.Evicted(); n.Sessions < 4000 || n.Findings == 0 || n.ClientIDs != 0 {
-		t.Errorf("it forgot %+v, want nearly all sessions and most findings", n)
+	if n := w.Evicted(); n.Sessions < 4000 || n.Findings < 2 || n.Findings > 3 || n.ClientIDs != 0 {
+		t.Errorf("it forgot %+v, want nearly all sessions and the takeovers", n)
 	}
 	want, got := analyzer.Totals(), w.Totals()
 	want.ConnackMedianMS, got.ConnackMedianMS = 0, 0

@@ -14,8 +14,9 @@ type ledger struct {
 	most int
 	// round counts the analyses, tellings how often Changes was asked.
 	round, tellings int
-	evicted         int
-	sorted          []*line
+	// joined counts the findings that were joined with others, by their own keys.
+	joined seenSet[lineKey]
+	sorted []*line
 	// made counts the lines that were ever made.
 	made int
 }
@@ -32,8 +33,14 @@ type line struct {
 	round int
 	// least is how severe sessions that are forgotten showed it to be.
 	least Severity
-	// into is the line that its count went to when it was given up.
+	// into is the line that its count went to when it was given up, or that is of the same
+	// finding as this one was. gone: nothing showed it any more.
 	into *line
+	gone bool
+	// one is, of a line of several, the key of the first one there. several says that there
+	// are others, and brokers that some of them are of other brokers.
+	one              lineKey
+	several, brokers bool
 	// fresh are sessions that Changes has not returned yet, more those that found no
 	// place there.
 	fresh []*decode.Session
@@ -100,13 +107,17 @@ func (l *ledger) enter(drafts []draft, at []*kept, measure func([]draft) []Findi
 	var newcomers []newcomer
 	for i := range drafts {
 		d := &drafts[i]
-		lost := d.lost()
+		lost, known := d.lost(), len(newcomers)
 		for _, s := range d.sessions {
 			k := at[s.at]
 			k.shows.add(d.rule)
 			if !k.barred.has(d.rule) && !l.stays(k, lines[i], s.is(lost)) {
 				newcomers = append(newcomers, newcomer{k, lines[i], s.is(lost)})
 			}
+		}
+		// One that shows nothing new was counted when it did.
+		if len(newcomers) > known && lines[i].several {
+			l.joined.add(d.key())
 		}
 	}
 	for _, c := range newcomers {
@@ -157,32 +168,65 @@ func (l *ledger) stays(k *kept, n *line, taken bool) bool {
 }
 
 // count counts a session in a line. One that is counted in another line of the same rule
-// and was not found there now, because the rule divided its sessions otherwise, moves. That
-// is told only where the finding is worse than what was told of the session.
+// and was not found there now, because the rule divided its sessions otherwise, moves; and
+// one that was withdrawn from the rule comes back. Both are told only where the finding is
+// worse than what was told of the session.
 func (l *ledger) count(k *kept, n *line, taken bool) {
 	now := showing{line: n, round: l.round, taken: taken}
 	i := slices.IndexFunc(k.shown, func(s showing) bool {
 		return s.round != l.round && s.line.end().key.rule == n.key.rule
 	})
 	if i < 0 {
+		if had, ok := k.comesBack(n.key.rule); ok {
+			n.revive(had.line.end())
+			l.tellAgain(k, &now, &had)
+		} else {
+			l.tell(k, &now)
+		}
 		now.add(1)
-		l.tell(k, &now)
 		k.shown = append(k.shown, now)
 		return
 	}
 	had := &k.shown[i]
 	now.held, now.taken = had.held, taken || had.held && had.taken
+	had.add(-1)
+	l.tellAgain(k, &now, had)
+	*had = now
+	had.add(1)
+}
+
+// tellAgain leaves a session for Changes that had a place before, if that was not told yet
+// or was not told as bad.
+func (l *ledger) tellAgain(k *kept, now, had *showing) {
 	now.telling, now.toldAs = had.telling, had.toldAs
-	if had.add(-1); l.untold(had) {
+	n := now.line
+	if l.untold(had) {
 		l.untell(k, had)
-		l.tell(k, &now)
+		l.tell(k, now)
 	} else if n.finding.Severity > had.toldAs {
-		l.tell(k, &now)
+		l.tell(k, now)
 	} else {
 		n.toldAs = max(n.toldAs, had.toldAs)
 	}
-	*had = now
-	had.add(1)
+}
+
+// comesBack returns how the session showed a rule that it was withdrawn from, once.
+func (k *kept) comesBack(rule int) (had showing, ok bool) {
+	i := slices.IndexFunc(k.withdrawn, func(s showing) bool { return s.line.end().key.rule == rule })
+	if i < 0 {
+		return showing{}, false
+	}
+	had = k.withdrawn[i]
+	k.withdrawn = slices.Delete(k.withdrawn, i, i+1)
+	return had, true
+}
+
+// revive has a line that was not told yet go on as the one that its sessions were told in
+// before all were withdrawn.
+func (n *line) revive(old *line) {
+	if old.gone && old.told && !n.told {
+		n.id, n.told, old.into = old.id, true, n
+	}
 }
 
 // tell leaves a session for Changes to tell of.
@@ -228,9 +272,15 @@ func (l *ledger) withdraw(k *kept) {
 		}
 		if s.add(-1); l.untold(&s) {
 			l.untell(k, &s)
+		} else {
+			k.withdrawn = append(k.withdrawn, s)
 		}
 		return true
 	})
+	// Else a chain of lines would grow with a finding that comes and goes.
+	for i := range k.withdrawn {
+		k.withdrawn[i].line = k.withdrawn[i].line.end()
+	}
 	k.barred &= k.shows
 }
 
@@ -314,8 +364,8 @@ func (l *ledger) findings() []Finding {
 		found[i] = n.finding
 		found[i].Sessions, found[i].First, found[i].Last = n.count, n.first.time(), n.last.time()
 		found[i].Evidence = slices.Clone(n.finding.Evidence)
-		if n.key.rest && n.count > n.finding.Sessions {
-			found[i].Joined = &Joined{Sessions: n.finding.Sessions, Brokers: !n.key.broker.IsValid()}
+		if n.several && n.count > n.finding.Sessions {
+			found[i].Joined = &Joined{Sessions: n.finding.Sessions, Brokers: n.brokers}
 		}
 		if n.taken > 0 {
 			f := &found[i].Facts.Takeovers

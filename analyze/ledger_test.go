@@ -308,10 +308,11 @@ func TestLedgerJoinsWhatWasTold(t *testing.T) {
 		"warning client-id-takeover new=true 2",
 		"error client-id-takeover new=false 1",
 		"error not-authorized new=true 1", "error server-unavailable new=true 1",
-		"error client-id-takeover new=true 1",
-		"error not-authorized new=true 1", "error server-unavailable new=false 1",
-		"warning client-id-takeover new=true 2",
-		"error not-authorized new=true 1", "error server-unavailable new=false 1",
+		// There is room for two: takeovers have become a line of several, by their ID.
+		"error client-id-takeover new=false 1",
+		"error not-authorized new=false 1", "error server-unavailable new=false 1",
+		"error client-id-takeover new=false 2", // the valve, which is no worse
+		"error not-authorized new=false 1", "error server-unavailable new=false 1",
 	}
 	if !slices.Equal(told.changes, want) {
 		t.Errorf("told\n%q, want\n%q", told.changes, want)
@@ -542,6 +543,184 @@ func TestLedgerCountsScan(t *testing.T) {
 				t.Errorf("%d brokers, want %d", got, n)
 			}
 		})
+	}
+}
+
+// However many endpoints a scan tries, about as many findings are new as are kept apart, and
+// what comes after tells how many there are.
+func TestLedgerTellsOfScan(t *testing.T) {
+	const n, every = 1000, 5
+	for _, limits := range []Limits{{}, {Sessions: 60, Findings: 5}, {Findings: 1}} {
+		w := NewWatch(Options{}, limits)
+		news, told := 0, 0
+		for i, s := range scan(n) {
+			add(w, s)
+			if i%every != 0 && i != n-1 {
+				continue
+			}
+			for _, c := range w.Changes() {
+				told += len(c.Sessions) + c.More
+				if c.New {
+					news++
+				}
+			}
+		}
+		// All are new that come together when room runs out.
+		if most := w.limits.Findings + every; news > most || told != n {
+			t.Errorf("with %+v %d findings are new, want %d at most; %d of %d sessions were told", limits, news, most, told, n)
+		}
+		// What is kept apart is not among the joined.
+		if e := w.Evicted().Findings; e < n-w.limits.Findings || e > n {
+			t.Errorf("with %+v %d findings are joined", limits, e)
+		}
+	}
+}
+
+// Steady symptoms, more than there is room for, are told each under one ID, have one line
+// each, and say that they are joined only where they are.
+func TestLedgerDoesNotThrash(t *testing.T) {
+	const rounds = 50
+	for most := 1; most <= 4; most++ {
+		for _, window := range []int{40, 3000} {
+			st := &story{}
+			w := NewWatch(Options{}, Limits{Findings: most, Sessions: window})
+			ids := map[string]map[int]bool{}
+			news := 0
+			for i := range rounds {
+				for j, code := range []byte{5, 3, 2, 99} {
+					at := float64(i*100 + 20*j) // no storm
+					s := st.connect(at, "10.0.0.9", fmt.Sprint("dev-", i))
+					st.answer(s, at+0.01, code)
+					st.close(s, at+0.02, decode.Broker)
+					add(w, s)
+					changes, found := w.Changes(), w.Findings()
+					for _, c := range changes {
+						symptom := found[c.Finding].Symptom
+						if ids[symptom] == nil {
+							ids[symptom] = map[int]bool{}
+						}
+						ids[symptom][c.ID] = true
+						if c.New {
+							news++
+						}
+					}
+				}
+			}
+			found := w.Findings()
+			if len(found) != 4 || len(ids) != 4 || news != 4 {
+				t.Errorf("room for %d of %d sessions: %d findings, %d symptoms told, %d times as new; want 4 of each", most, window, len(found), len(ids), news)
+			}
+			for symptom, of := range ids {
+				if len(of) != 1 {
+					t.Errorf("room for %d: %s was told under %d IDs", most, symptom, len(of))
+				}
+			}
+			for _, f := range found {
+				if f.Sessions != rounds || f.Joined != nil {
+					t.Errorf("room for %d: %s of %d sessions, joined %+v", most, f.Symptom, f.Sessions, f.Joined)
+				}
+			}
+			if e := w.Evicted().Findings; e != 0 {
+				t.Errorf("room for %d: %d findings are joined with others", most, e)
+			}
+		}
+	}
+}
+
+// What is joined is counted by findings, however often they come, and says that it is of
+// other brokers only if it is.
+func TestLedgerCountsJoined(t *testing.T) {
+	for _, test := range []struct {
+		name           string
+		codes, brokers int
+		times          int
+	}{
+		{"four kinds at one broker", 4, 1, 30},
+		{"one kind at many", 1, 300, 5},
+		{"some kinds at some", 3, 20, 5},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			st := &story{}
+			w := NewWatch(Options{}, Limits{Findings: 1})
+			for range test.times {
+				for b := range test.brokers {
+					for code := range test.codes {
+						at := float64(len(st.sessions))
+						s := st.connect(at, "10.0.0.9", fmt.Sprint("dev-", len(st.sessions)))
+						s.Broker = netip.AddrPortFrom(host(1000+b), 1883)
+						st.answer(s, at+0.01, byte(100+code)) // no code that has a rule of its own
+						st.close(s, at+0.02, decode.Broker)
+						add(w, s)
+					}
+				}
+				w.Changes()
+			}
+			n := test.codes * test.brokers
+			if e := w.Evicted().Findings; e != n && e != n-1 { // one may be apart
+				t.Errorf("%d of %d findings are joined", e, n)
+			}
+			joined := 0
+			for _, f := range w.Findings() {
+				if f.Joined == nil {
+					continue
+				}
+				joined++
+				if f.Joined.Brokers != (test.brokers > 1) {
+					t.Errorf("of %d brokers: %+v", test.brokers, f.Joined)
+				}
+			}
+			if joined != 1 {
+				t.Errorf("%d findings stand for others, want 1", joined)
+			}
+		})
+	}
+}
+
+// A session that shows a finding, then does not and then does again, is told once.
+func TestLedgerTellsOnceWhatComesBack(t *testing.T) {
+	st := &story{}
+	w := NewWatch(Options{}, Limits{})
+	told, ids, withdrawn := 0, map[int]bool{}, 0
+	at, was := 0.0, 0
+	for i := range 7 {
+		every := 2.0 // a storm, and then a client that waits between attempts
+		if i%2 == 1 {
+			every = 40
+		}
+		for range 4 << i {
+			at += every
+			s := st.connect(at, "10.0.0.9", "pump")
+			st.answer(s, at+0.01, 5)
+			st.close(s, at+0.02, decode.Broker)
+			add(w, s)
+			changes, found := w.Changes(), w.Findings()
+			for _, c := range changes {
+				if found[c.Finding].Symptom != RetryStorm {
+					continue
+				}
+				told += len(c.Sessions) + c.More
+				if c.New != (len(ids) == 0) {
+					t.Errorf("the storm is new: %v, and was told as %v", c.New, ids)
+				}
+				ids[c.ID] = true
+			}
+			now := sessionsOf(found)[RetryStorm]
+			if now < was {
+				withdrawn++
+			}
+			was = now
+		}
+	}
+	if withdrawn < 2 || was == 0 {
+		t.Fatalf("the storm was refuted %d times and has %d sessions: nothing is tested", withdrawn, was)
+	}
+	if told > len(st.sessions) || told < was || len(ids) != 1 {
+		t.Errorf("of %d sessions %d are of the storm, and %d were told under %d IDs", len(st.sessions), was, told, len(ids))
+	}
+	for _, k := range w.all() {
+		if len(k.withdrawn) > 1 {
+			t.Fatalf("a session remembers %d withdrawals", len(k.withdrawn))
+		}
 	}
 }
 

@@ -18,7 +18,10 @@ type Limits struct {
 	// means 20,000.
 	ClientIDs int
 	// Findings are kept apart; 0 means 200. What was found longest ago beyond them is
-	// joined, to one finding a symptom and broker, and where that are as many, a symptom.
+	// joined: to one finding a symptom and broker, and where a broker has but one of the
+	// symptom, or there are a quarter as many such brokers, one a symptom. From then on
+	// whatever is found of that symptom (and broker) goes there, unless it has a place or is
+	// worse.
 	Findings int
 }
 
@@ -70,6 +73,8 @@ type kept struct {
 	*decode.Session
 	// shown are the findings in whose counts it is.
 	shown []showing
+	// withdrawn are those that it was in, and was told of there.
+	withdrawn []showing
 	// shows are the rules that the last analysis found it to show; barred are those that it
 	// shows only for want of sessions that are forgotten.
 	shows, barred ruleSet
@@ -113,7 +118,7 @@ func NewWatch(opts Options, limits Limits) *Watch {
 		opts: opts, limits: limits.orDefault(), open: map[uint32]*kept{}, brokers: map[netip.AddrPort]bool{},
 		past: newTally(0),
 	}
-	w.ledger.most = w.limits.Findings
+	w.ledger.most, w.ledger.joined = w.limits.Findings, newSeenSet[lineKey](w.limits.ClientIDs)
 	w.ids, w.clients = newSeenSet[string](w.limits.ClientIDs), newSeenSet[netip.Addr](w.limits.ClientIDs)
 	w.endpoints = newSeenSet[netip.AddrPort](w.limits.ClientIDs)
 	return w
@@ -372,10 +377,12 @@ func (w *Watch) Totals() Totals {
 // Open is how many of the sessions are of connections that have not ended.
 func (w *Watch) Open() int { return len(w.open) }
 
-// Evicted counts what was forgotten to stay within the Limits.
+// Evicted counts what was forgotten to stay within the Limits. Findings are different ones
+// that were joined with others; one counts again when it comes back after Limits.ClientIDs
+// others.
 type Evicted struct{ Sessions, ClientIDs, Findings int }
 
 // Evicted counts what was forgotten so far.
 func (w *Watch) Evicted() Evicted {
-	return Evicted{w.evicted, w.ids.evicted + w.clients.evicted, w.ledger.evicted}
+	return Evicted{w.evicted, w.ids.evicted + w.clients.evicted, w.ledger.joined.count}
 }

@@ -19,8 +19,9 @@ import (
 // has no control character, and no colour unless that was asked for.
 //
 // So that a storm does not flood the log each finding has a budget of lines, and all have
-// one together. What they leave no room for is told later in one line with its count: the
-// counts of all lines add up to the sessions.
+// one together. What they leave no room for is told later in one line with its count, and
+// what there is no room to remember in one a symptom: the counts of all lines add up to the
+// sessions.
 type Journal struct {
 	head    LiveHead
 	hide    *Redactor
@@ -28,7 +29,10 @@ type Journal struct {
 	notices notices
 	// findings are those of which something was told, least recent news first.
 	findings []*journalled
-	all      budget
+	// forgotten are, by symptom, those that were forgotten before all of them was told. There
+	// are as many as symptoms at most.
+	forgotten []*journalled
+	all       budget
 }
 
 // journalled is what was told of a finding, and what was not.
@@ -36,14 +40,16 @@ type journalled struct {
 	id                        string
 	symptom, severity, broker string
 	budget                    budget
-	// opening is the line of a new finding that was not told yet.
+	// opening is the line of a new finding that was not told yet, and opened how many
+	// sessions that tells.
 	opening string
+	opened  int
 	// left counts the sessions that were not told, since when, and last is the newest of
 	// them that is known, nil without one.
 	left  int
 	since time.Time
 	last  *told
-	// total is how many show it.
+	// total is how many show it, 0 where that is not known.
 	total int
 }
 
@@ -107,7 +113,7 @@ func (j *Journal) happened(lines []string, h *Happening, now time.Time) []string
 		if j.take(f, now) {
 			return append(lines, line)
 		}
-		f.opening = line
+		f.opening, f.opened, f.since = line, h.fresh(), now
 		return lines
 	}
 	fresh := h.fresh()
@@ -160,27 +166,83 @@ func (j *Journal) take(f *journalled, now time.Time) bool {
 }
 
 // held adds the lines for what was held back and may be told by now, what waits longest
-// first; or all of it. What there is no room to remember is told whatever the budgets say.
+// first; or all of it.
 func (j *Journal) held(lines []string, now time.Time, all bool) []string {
-	over := max(len(j.findings)-maxJournalled, 0)
-	forgotten := slices.Clone(j.findings[:over])
-	waiting := slices.DeleteFunc(slices.Clone(j.findings), func(f *journalled) bool { return f.left == 0 && f.opening == "" })
+	waiting := slices.Concat(j.forgotten, slices.DeleteFunc(slices.Clone(j.findings), (*journalled).idle))
 	slices.SortStableFunc(waiting, func(x, y *journalled) int { return x.since.Compare(y.since) })
 	for _, f := range waiting {
-		free := all || slices.Contains(forgotten, f)
-		if f.opening != "" && (free || j.take(f, now)) {
+		if f.opening != "" && (all || j.take(f, now)) {
 			lines, f.opening = append(lines, f.opening), ""
 		}
-		if f.left > 0 && f.opening == "" && (free || j.take(f, now)) {
+		if f.left > 0 && f.opening == "" && (all || j.take(f, now)) {
 			lines = append(lines, j.rest(f, now))
 			f.left, f.last = 0, nil
 		}
 	}
-	j.findings = slices.Delete(j.findings, 0, over)
+	j.forget()
 	for _, n := range j.notices.due(now, all) {
 		lines = append(lines, j.notice(n))
 	}
 	return lines
+}
+
+// idle reports that all is told of it.
+func (f *journalled) idle() bool { return f.left == 0 && f.opening == "" }
+
+// forget lets go of the findings that there is no room to remember: first those of which all
+// is told, then those with the least recent news. What is left of these waits together with
+// others of the symptom, under the same budgets: more findings must not make more lines.
+func (j *Journal) forget() {
+	over := len(j.findings) - maxJournalled
+	if over <= 0 {
+		return
+	}
+	order := slices.Clone(j.findings)
+	slices.SortStableFunc(order, func(x, y *journalled) int {
+		switch {
+		case x.idle() == y.idle():
+			return 0
+		case x.idle():
+			return -1
+		}
+		return 1
+	})
+	gone := make(map[*journalled]bool, over)
+	for _, f := range order[:over] {
+		gone[f] = true
+		j.together(f)
+	}
+	j.findings = slices.DeleteFunc(j.findings, func(f *journalled) bool { return gone[f] })
+}
+
+// together adds what is left of a finding to what is left of the others of its symptom that
+// were forgotten.
+func (j *Journal) together(f *journalled) {
+	if f.idle() {
+		return
+	}
+	i := slices.IndexFunc(j.forgotten, func(g *journalled) bool { return g.symptom == f.symptom })
+	if i < 0 {
+		i = len(j.forgotten)
+		j.forgotten = append(j.forgotten, &journalled{symptom: f.symptom})
+	}
+	g := j.forgotten[i]
+	if g.left == 0 {
+		g.since, g.severity = f.since, f.severity
+	}
+	if f.since.Before(g.since) {
+		g.since = f.since
+	}
+	if severityRank[f.severity] > severityRank[g.severity] {
+		g.severity = f.severity
+	}
+	g.left += f.left
+	if f.opening != "" {
+		g.left += f.opened
+	}
+	if f.last != nil {
+		g.last = f.last
+	}
 }
 
 // sentence is what a line says of a new finding: the finding, and what to do first.
@@ -197,10 +259,14 @@ func (j *Journal) session(f *journalled, s told, n int) string {
 
 // rest is the line of the sessions that were held back.
 func (j *Journal) rest(f *journalled, now time.Time) string {
-	if f.left == 1 && f.last != nil {
+	if f.left == 1 && f.last != nil && f.total > 0 {
 		return j.session(f, *f.last, f.total)
 	}
-	v := values{"n": f.left, "total": f.total}
+	v := values{"n": f.left}
+	if f.total > 0 {
+		// Of what was held back some may not show the finding any more.
+		v["n"], v["total"] = min(f.left, f.total), f.total
+	}
 	if span := now.Sub(f.since); span >= time.Second {
 		v["span"] = wholeUnits(span, j.head.Lang)
 	}

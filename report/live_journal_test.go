@@ -53,7 +53,7 @@ func takeoverFinding(t testing.TB, lang kb.Lang) Finding {
 var (
 	journalLine = regexp.MustCompile(`^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (ERROR|WARNING|INFO|错误|警告|提示) (\S+) (\S+) (.+)$`)
 	oneSession  = regexp.MustCompile(`^session (\d+): `)
-	someMore    = regexp.MustCompile(`^\+(\d+) more(?: in \d+ (?:s|min|h|d))?, (\d+) in all`)
+	someMore    = regexp.MustCompile(`^\+(\d+) more(?: in \d+ (?:s|min|h|d))?(?:, (\d+) in all)?(?:;|$)`)
 )
 
 // countOfLine is how many sessions a line tells; opening those of the line that is of
@@ -251,7 +251,8 @@ func TestJournalLosesNothing(t *testing.T) {
 	}
 }
 
-// New findings are told one by one however many there are, but not all at once.
+// New findings are told one by one, but not all at once; and those that there is no room to
+// remember together.
 func TestJournalOfManyFindings(t *testing.T) {
 	j := NewJournal(LiveHead{Lang: kb.English}, false)
 	var happened []Happening
@@ -261,27 +262,92 @@ func TestJournalOfManyFindings(t *testing.T) {
 		f.Broker = fmt.Sprintf("10.0.%d.%d:1883", i/256, i%256)
 		happened = append(happened, newStory(strconv.Itoa(i), f).happens(noon, 1, 0))
 	}
-	// More than are remembered are told at once, lest they are forgotten.
 	first := j.Lines(happened, noon)
-	if most := findings - maxJournalled + journalLimits.soon.burst; len(first) > most || len(j.findings) != maxJournalled {
+	if len(first) > journalLimits.soon.burst || len(j.findings) != maxJournalled {
 		t.Errorf("%d lines at once, %d findings remembered", len(first), len(j.findings))
 	}
-	seen := map[string]int{}
-	for _, line := range first {
-		seen[journalLine.FindStringSubmatch(line)[4]]++
-	}
-	for now := noon; now.Before(noon.Add(2 * time.Hour)); now = now.Add(5 * time.Second) {
-		for _, line := range j.Lines(nil, now) {
-			seen[journalLine.FindStringSubmatch(line)[4]]++
+	seen, told := map[string]int{}, 0
+	read := func(lines []string) {
+		for _, line := range lines {
+			broker := journalLine.FindStringSubmatch(line)[4]
+			seen[broker]++
+			told += countOfLine(t, line, 1)
+			if broker == "-" && !strings.Contains(line, " ERROR client-id-takeover - +") {
+				t.Errorf("of what: %s", line)
+			}
 		}
 	}
-	if len(seen) != findings {
-		t.Errorf("%d findings were told of %d", len(seen), findings)
+	read(first)
+	for now := noon; now.Before(noon.Add(2 * time.Hour)); now = now.Add(5 * time.Second) {
+		read(j.Lines(nil, now))
+	}
+	if told != findings || len(seen) != maxJournalled+len(first)+1 {
+		t.Errorf("%d findings were told of %d, %d of them one by one", told, findings, len(seen)-1)
 	}
 	for broker, n := range seen {
 		if n != 1 {
 			t.Errorf("the finding at %s was told %d times", broker, n)
 		}
+	}
+}
+
+// Findings without end, each new, take no more lines than there is a budget for.
+func TestJournalKeepsToItsBudgetWithNewFindings(t *testing.T) {
+	j := NewJournal(LiveHead{Lang: kb.English}, false)
+	finding := takeoverFinding(t, kb.English)
+	told, lines, n, sessions := 0, 0, 0, 0
+	read := func(out []string) {
+		for _, line := range out {
+			// Each finding opens with two sessions.
+			told += countOfLine(t, line, 2)
+		}
+	}
+	const seconds = 30
+	end := noon.Add(seconds * time.Second)
+	for now := noon; now.Before(end); now = now.Add(250 * time.Millisecond) {
+		var happened []Happening
+		for range 200 {
+			finding.Symptom = []string{"connection-refused", "client-id-takeover"}[n%2]
+			s := newStory(strconv.Itoa(n), finding)
+			happened = append(happened, s.happens(now, 2, 1))
+			sessions += 2
+			n++
+			if n%3 == 0 {
+				happened = append(happened, s.happens(now, 1, 0))
+				sessions++
+			}
+		}
+		out := j.Lines(happened, now)
+		lines += len(out)
+		read(out)
+		if len(j.findings) > maxJournalled || len(j.forgotten) > 2 {
+			t.Fatalf("%d findings and %d symptoms are remembered", len(j.findings), len(j.forgotten))
+		}
+	}
+	if most := journalLimits.soon.burst + seconds; lines > most {
+		t.Errorf("%d lines in %d s, more than %d", lines, seconds, most)
+	}
+	read(j.Rest(end))
+	if told != sessions {
+		t.Errorf("%d sessions were told of %d", told, sessions)
+	}
+}
+
+// What was refuted while it was held back is not told: there are never more than all.
+func TestJournalTellsNoMoreThanAll(t *testing.T) {
+	j := NewJournal(LiveHead{Lang: kb.English}, false)
+	s := newStory("1", takeoverFinding(t, kb.English))
+	for range findingLimits.soon.burst {
+		j.Lines([]Happening{s.happens(noon, 1, 0)}, noon)
+	}
+	if out := j.Lines([]Happening{s.happens(noon, 90, 90)}, noon); len(out) > 0 {
+		t.Fatalf("told at once: %q", out)
+	}
+	s.finding.Sessions = 60
+	j.Lines([]Happening{s.happens(noon, 4, 4)}, noon)
+	out := strings.Join(j.Rest(noon), "\n")
+	if !strings.Contains(out, "+64 more, 64 in all") {
+		t.Error(out)
 	}
 }
 
