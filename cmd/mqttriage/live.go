@@ -58,8 +58,9 @@ const (
 	// defaultBuffer is the ring of an interface, in MiB: four times tcpdump's. At a
 	// gigabit a second it holds a fifteenth of one.
 	defaultBuffer = 8
-	// defaultConnections are followed at once: with what belongs to each, some 15 MiB.
-	defaultConnections = 10_000
+	// defaultConnections are followed at once: more than gateways have, and with what belongs
+	// to each in a flood of the largest CONNECTs some 25 MiB.
+	defaultConnections = 4096
 	// liveMemory is what waits of incomplete packets in all of them, in bytes.
 	liveMemory = 8 << 20
 )
@@ -321,7 +322,7 @@ func (s *streams) live(f *liveFlags) error {
 	if f.evidence.file != "" {
 		w.evidence, err = slice.NewEvidence(slice.EvidenceOptions{
 			File: f.evidence.file, MaxSize: int64(f.evidence.size) << 20, MaxFiles: f.evidence.files, MaxAge: f.evidence.age,
-			Ports: f.filter.ports, Redact: redactor != nil, Connections: f.connections,
+			Ports: f.filter.ports, Redact: redactor != nil, Connections: f.connections, Memory: liveMemory,
 		})
 		if err != nil {
 			return &exitError{exitFailed, err}

@@ -18,7 +18,7 @@ const (
 	heapGrowth = 100
 	// liveHeap is how much memory live takes, of which half is garbage: it has that much from
 	// the start to the end, and not more the longer it runs. Where more is in use, it takes
-	// as much garbage beside, or half of what is in use.
+	// as much garbage beside, or a quarter of what is in use.
 	liveHeap = 24 << 20
 )
 
@@ -49,7 +49,7 @@ func afterGarbage() {
 		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 		metrics.Read(live)
 		used := int64(live[0].Value.Uint64())
-		debug.SetMemoryLimit(max(liveHeap, used+max(liveHeap/2, used/2)))
+		debug.SetMemoryLimit(max(liveHeap, used+max(liveHeap/2, used/4)))
 		afterGarbage()
 	})
 }
