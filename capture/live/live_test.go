@@ -117,7 +117,7 @@ func TestAgainstTCPDump(t *testing.T) {
 					t.Errorf("packet %d: %v ago", p.Number, age)
 				}
 			}
-			if i := source.Info(); i.Name != c.name || i.Packets != len(read) || i.Cut != 0 || !slices.Equal(i.LinkTypes, []capture.LinkType{c.link}) {
+			if i := source.Info(); i.Name != c.name || int(i.Packets) != len(read) || i.Cut != 0 || !slices.Equal(i.LinkTypes, []capture.LinkType{c.link}) {
 				t.Errorf("%+v", i)
 			}
 			if n := source.Stats(); n.Received < uint64(len(read)) || n.Dropped != 0 || n.Interfaces[0].State != Up {
