@@ -64,7 +64,7 @@ func TestNobodyReads(t *testing.T) {
 		time.Sleep(time.Second)
 		l.refuse()
 		watch.signal(ends)
-		err := eventually(time.Second, func() error {
+		err := eventually(3*time.Second, func() error {
 			_, err := os.Stat(written)
 			return err
 		})
@@ -108,7 +108,7 @@ func TestNobodyReadsErrors(t *testing.T) {
 		time.Sleep(1500 * time.Millisecond)
 		watch.signal(syscall.SIGTERM)
 		// Two seconds for either stream.
-		if status := watch.wait(6 * time.Second); status != 3 {
+		if status := watch.wait(10 * time.Second); status != 3 {
 			t.Errorf("%v: ended with status %d", flags, status)
 		}
 	}
